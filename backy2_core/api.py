@@ -1,0 +1,179 @@
+"""The one public door: all that a plugin may import, and nothing else is promised to stay.
+
+A plugin object carries ``backy2_api_version = API_VERSION`` (the number it was written for) and functions marked
+``@hookimpl``. It is accepted if that number is within ``API_VERSION - API_AGE`` and ``API_VERSION``.
+"""
+
+from __future__ import annotations
+
+from backy2_core.contracts.data_backend import DataBackend, DataCapabilities, StoredBlob
+from backy2_core.contracts.formatter import ListFormatter, SingleFormatter
+from backy2_core.contracts.hookspecs import hookimpl
+from backy2_core.contracts.listener import Listener
+from backy2_core.contracts.meta_backend import (
+    BlobRow,
+    DoomedBlob,
+    KeptSegment,
+    MetaBackend,
+    NewSegment,
+    SchemaState,
+    SegmentRow,
+    StoredSegment,
+    Sweep,
+)
+from backy2_core.contracts.settings import Setting, Settings, SettingType
+from backy2_core.contracts.source import Source, Target, TargetRequest
+from backy2_core.contracts.transform import Sealed, Transform
+from backy2_core.errors import (
+    BackyError,
+    BlobDamagedError,
+    BlobExistsError,
+    BlobGoneError,
+    BlobNotFoundError,
+    ConfigError,
+    DamageError,
+    DataBackendError,
+    HintsError,
+    JobLostError,
+    MetaBackendError,
+    NotFoundError,
+    PluginError,
+    RefusedError,
+    SchemaError,
+    SourceError,
+    StoreIdentityError,
+    TargetError,
+    TransformError,
+    UsageError,
+)
+from backy2_core.model.blob import (
+    LOST,
+    SPARSE,
+    BlobId,
+    BlobRecord,
+    BlobState,
+    BlobUid,
+    DedupKey,
+    JobToken,
+    NewBlob,
+    StoreId,
+)
+from backy2_core.model.block import Geometry
+from backy2_core.model.event import (
+    BackupFinished,
+    CleanupFinished,
+    DamageFound,
+    Event,
+    JobBegan,
+    JobFailed,
+    RestoreFinished,
+    ScrubFinished,
+    VersionRemoved,
+)
+from backy2_core.model.extent import Extent
+from backy2_core.model.job import Job, JobId, JobKind, JobState, NewJob, Use
+from backy2_core.model.secret import Secret
+from backy2_core.model.segment import SegmentId, blob_ids, segment_count
+from backy2_core.model.version import (
+    Counts,
+    NewVersion,
+    Statistics,
+    Version,
+    VersionFilter,
+    VersionId,
+    VersionState,
+    VersionUid,
+)
+
+API_VERSION = 1
+"""Grows with every change of a contract or a hook that an author can notice."""
+API_AGE = 0
+"""How many versions back a plugin may have been written for and still work."""
+
+__all__ = [
+    "API_AGE",
+    "API_VERSION",
+    "BackupFinished",
+    "BackyError",
+    "BlobDamagedError",
+    "BlobExistsError",
+    "BlobGoneError",
+    "BlobId",
+    "BlobNotFoundError",
+    "BlobRecord",
+    "BlobRow",
+    "BlobState",
+    "BlobUid",
+    "CleanupFinished",
+    "ConfigError",
+    "Counts",
+    "DamageError",
+    "DamageFound",
+    "DataBackend",
+    "DataBackendError",
+    "DataCapabilities",
+    "DedupKey",
+    "DoomedBlob",
+    "Event",
+    "Extent",
+    "Geometry",
+    "HintsError",
+    "Job",
+    "JobBegan",
+    "JobFailed",
+    "JobId",
+    "JobKind",
+    "JobLostError",
+    "JobState",
+    "JobToken",
+    "KeptSegment",
+    "LOST",
+    "ListFormatter",
+    "Listener",
+    "MetaBackend",
+    "MetaBackendError",
+    "NewBlob",
+    "NewJob",
+    "NewSegment",
+    "NewVersion",
+    "NotFoundError",
+    "PluginError",
+    "RefusedError",
+    "RestoreFinished",
+    "SPARSE",
+    "SchemaError",
+    "SchemaState",
+    "ScrubFinished",
+    "Sealed",
+    "Secret",
+    "SegmentId",
+    "SegmentRow",
+    "Setting",
+    "SettingType",
+    "Settings",
+    "SingleFormatter",
+    "Source",
+    "SourceError",
+    "Statistics",
+    "StoreId",
+    "StoreIdentityError",
+    "StoredBlob",
+    "StoredSegment",
+    "Sweep",
+    "Target",
+    "TargetError",
+    "TargetRequest",
+    "Transform",
+    "TransformError",
+    "UsageError",
+    "Use",
+    "Version",
+    "VersionFilter",
+    "VersionId",
+    "VersionRemoved",
+    "VersionState",
+    "VersionUid",
+    "blob_ids",
+    "hookimpl",
+    "segment_count",
+]

@@ -1,0 +1,73 @@
+"""The hooks by which plugins are asked for their objects.
+
+An entry point names a *plugin object*: a module, or an instance, with functions marked ``@hookimpl`` and with an integer
+``backy2_api_version``. A driver's hook is called on that one driver only, in the thread that runs the command, when the
+driver was selected by name; an exception from it ends the command with a message that names the plugin. An implementation
+may take fewer arguments than its spec.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pluggy
+
+from backy2_core.contracts.data_backend import DataBackend
+from backy2_core.contracts.formatter import ListFormatter, SingleFormatter
+from backy2_core.contracts.listener import Listener
+from backy2_core.contracts.meta_backend import MetaBackend
+from backy2_core.contracts.settings import Setting, Settings
+from backy2_core.contracts.source import Source, Target, TargetRequest
+from backy2_core.contracts.transform import Transform
+
+hookspec = pluggy.HookspecMarker("backy2")
+hookimpl = pluggy.HookimplMarker("backy2")
+
+
+@hookspec(firstresult=True)
+def backy2_settings() -> Sequence[Setting]:
+    """Any role: the settings that the plugin's section of the configuration may hold. Without it: none."""
+    raise NotImplementedError
+
+
+@hookspec(firstresult=True)
+def backy2_open_source(url: str, settings: Settings) -> Source:
+    """Source: open what ``url`` names for reading."""
+    raise NotImplementedError
+
+
+@hookspec(firstresult=True)
+def backy2_open_target(url: str, settings: Settings, request: TargetRequest) -> Target:
+    """Source: open or make what ``url`` names for a restore. A source without it cannot be restored to."""
+    raise NotImplementedError
+
+
+@hookspec(firstresult=True)
+def backy2_open_data_backend(settings: Settings) -> DataBackend:
+    """Data backend: open the store."""
+    raise NotImplementedError
+
+
+@hookspec(firstresult=True)
+def backy2_open_meta_backend(settings: Settings) -> MetaBackend:
+    """Meta backend: open the database; it may be empty, see :meth:`MetaBackend.initialise`."""
+    raise NotImplementedError
+
+
+@hookspec(firstresult=True)
+def backy2_make_transform(settings: Settings, parameters: dict[str, str | int] | None) -> Transform:
+    """Transform: make a step from the settings. ``parameters`` are those recorded with a blob, where one is to be
+    opened; None, where blobs are to be sealed as the settings say."""
+    raise NotImplementedError
+
+
+@hookspec(firstresult=True)
+def backy2_make_formatter() -> ListFormatter | SingleFormatter:
+    """Formatter: make the object that cliff calls."""
+    raise NotImplementedError
+
+
+@hookspec(firstresult=True)
+def backy2_make_listener(settings: Settings) -> Listener:
+    """Listener: make the object that is told of events."""
+    raise NotImplementedError

@@ -1,0 +1,40 @@
+"""Contract of transforms: reversible changes of a blob's bytes."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Sealed:
+    """A transform's result: the changed bytes, and what is needed to open just these, if it is not within them."""
+
+    data: memoryview
+    envelope: bytes = b""
+
+
+class Transform(ABC):
+    """One step of the chain between a clear block and a stored blob.
+
+    Threads: both methods are called from several threads at once. Buffers belong to the caller; what is returned belongs
+    to the caller too, and the transform keeps neither. Errors become :class:`backy2_core.errors.TransformError`.
+    """
+
+    @property
+    @abstractmethod
+    def parameters(self) -> dict[str, str | int]:
+        """What must be known to open what this object seals, recorded with each blob; never a secret. Does not change."""
+
+    @property
+    def key(self) -> str:
+        """Id of the key in use, or "" for none."""
+        return ""
+
+    @abstractmethod
+    def seal(self, data: memoryview) -> Sealed | None:
+        """The changed bytes, or None if this block is better left as it is (the step is then not recorded)."""
+
+    @abstractmethod
+    def unseal(self, data: memoryview, envelope: bytes, clear_size: int) -> memoryview:
+        """Undo :meth:`seal`; ``clear_size`` is an upper bound of the result, to refuse bombs."""

@@ -1,0 +1,1 @@
+"""The main jobs: plan, read, store, record; and back again."""

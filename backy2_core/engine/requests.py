@@ -1,0 +1,114 @@
+"""What a command asks of the engine, and what it gets back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from backy2_core.model.version import Statistics, Version, VersionUid
+
+
+@dataclass(frozen=True, slots=True)
+class BackupRequest:
+    """Back up ``source`` (a URL) as a new version of ``name``.
+
+    ``hints`` is the text of a list of changed ranges as ``rbd diff --format json`` prints it. ``base`` is the uid of the
+    version that unhinted blocks are taken from. ``resume`` is the uid of an incomplete version to be continued.
+    """
+
+    source: str
+    name: str
+    snapshot_name: str = ""
+    tags: frozenset[str] = frozenset()
+    hints: str | None = None
+    base: VersionUid | None = None
+    resume: VersionUid | None = None
+    expire: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BackupResult:
+    """A finished backup."""
+
+    version: Version
+    statistics: Statistics
+
+
+@dataclass(frozen=True, slots=True)
+class RestoreRequest:
+    """Write version ``uid`` to ``target`` (a URL)."""
+
+    uid: VersionUid
+    target: str
+    sparse: bool = False
+    force: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class BlockDamage:
+    """One block that could not be had as it was backed up."""
+
+    block: int
+    blob_uid: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class RestoreResult:
+    """A restore that came to its end; whole only if ``damage`` is empty. The first 1000 damaged blocks are named."""
+
+    version: Version
+    restored_bytes: int
+    damaged_blocks: int
+    damage: tuple[BlockDamage, ...]
+    duration_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class ScrubRequest:
+    """Check version ``uid``: ``percent`` of its blocks, drawn at random; against ``source`` too where one is given."""
+
+    uid: VersionUid
+    source: str | None = None
+    percent: int = 100
+
+
+@dataclass(frozen=True, slots=True)
+class ScrubResult:
+    """A scrub that came to its end. The first 1000 damaged and differing blocks are named."""
+
+    version: Version
+    checked_blocks: int
+    damaged_blocks: int
+    different_blocks: int
+    damage: tuple[BlockDamage, ...]
+    differences: tuple[int, ...]
+    duration_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class CleanupRequest:
+    """Delete what nothing refers to any more. ``full`` looks for objects without a record too."""
+
+    full: bool = False
+    dry_run: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class CleanupResult:
+    """What a cleanup did, or would do (``dry_run``).
+
+    ``condemned_*`` wait for the next cleanup; ``foreign_objects`` were left alone since no job of this database, or one
+    that still runs, put them there.
+    """
+
+    dry_run: bool
+    abandoned_versions: int
+    purged_versions: int
+    deleted_segments: int
+    deleted_blobs: int
+    freed_bytes: int
+    condemned_segments: int
+    condemned_blobs: int
+    orphaned_objects: int
+    foreign_objects: int

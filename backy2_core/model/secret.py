@@ -1,0 +1,27 @@
+"""A value that must not be seen."""
+
+from __future__ import annotations
+
+
+class Secret:
+    """Holds a secret text; only :meth:`reveal` shows it, never ``repr``, ``str`` or a log line."""
+
+    __slots__ = ("_text",)
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def reveal(self) -> str:
+        """The secret itself, for handing to the library that needs it."""
+        return self._text
+
+    def __repr__(self) -> str:
+        return "Secret(***)"
+
+    __str__ = __repr__
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and other._text == self._text
+
+    def __hash__(self) -> int:
+        return hash(self._text)

@@ -1,0 +1,114 @@
+"""A backup's own data: what it is of, when, how big, and what is known of its state."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import NewType
+
+from backy2_core.model.block import Geometry
+
+VersionId = NewType("VersionId", int)
+VersionUid = NewType("VersionUid", str)
+"""A UUID in its usual 36 characters; what people and scripts call a version by."""
+
+
+class VersionState(enum.IntEnum):
+    """What is known of a version."""
+
+    INCOMPLETE = 1
+    """Being written, or interrupted and still to be continued."""
+    VALID = 2
+    DAMAGED = 3
+    """At least one block is proven missing or wrong."""
+    REMOVED = 4
+    """Given up by ``rm``; its rows go when no live job uses it."""
+
+
+@dataclass(frozen=True, slots=True)
+class NewVersion:
+    """What is known of a version when its backup begins.
+
+    ``hash`` names the function for blocks read by this backup; kept blocks keep theirs. ``source_identity`` is what the
+    source says of itself and its state (empty: it cannot say); ``hints_digest`` and ``base`` tell a continued backup
+    that it is continued with the same hints and base.
+    """
+
+    uid: VersionUid
+    name: str
+    snapshot_name: str
+    geometry: Geometry
+    hash: str
+    source: str
+    source_identity: str = ""
+    base: VersionUid | None = None
+    hints_digest: str = ""
+    tags: frozenset[str] = frozenset()
+    expire: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """A version as the meta backend knows it. Times are aware and in UTC. ``digest`` is empty until it was valid."""
+
+    id: VersionId
+    uid: VersionUid
+    name: str
+    snapshot_name: str
+    date: datetime
+    geometry: Geometry
+    hash: str
+    source: str
+    source_identity: str
+    base: VersionUid | None
+    hints_digest: str
+    digest: bytes
+    state: VersionState
+    protected: bool
+    expire: datetime | None
+    tags: frozenset[str] = field(default_factory=frozenset)
+
+
+@dataclass(frozen=True, slots=True)
+class VersionFilter:
+    """Which versions to list; every criterion that is set must hold, and removed ones never show."""
+
+    name: str | None = None
+    snapshot_name: str | None = None
+    tag: str | None = None
+    uid_prefix: str | None = None
+    states: frozenset[VersionState] = frozenset({VersionState.INCOMPLETE, VersionState.VALID, VersionState.DAMAGED})
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """What a backup did with the device's blocks, in bytes and in blocks; each block counts once beside ``read``.
+
+    read: read from the source. written: stored anew. dedup: read, and found stored already. sparse: all zero, whether
+    read, hinted or never allocated. kept: taken over from the base version unread.
+    """
+
+    bytes_read: int = 0
+    blocks_read: int = 0
+    bytes_written: int = 0
+    blocks_written: int = 0
+    bytes_dedup: int = 0
+    blocks_dedup: int = 0
+    bytes_sparse: int = 0
+    blocks_sparse: int = 0
+    bytes_kept: int = 0
+    blocks_kept: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Statistics:
+    """One finished backup, kept even when its version is removed."""
+
+    uid: VersionUid
+    name: str
+    date: datetime
+    size_bytes: int
+    size_blocks: int
+    counts: Counts
+    duration_s: float
