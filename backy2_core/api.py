@@ -19,6 +19,7 @@ from backy2_core.contracts.meta_backend import (
     SchemaState,
     SegmentRow,
     StoredSegment,
+    StoreInfo,
     Sweep,
 )
 from backy2_core.contracts.settings import Setting, Settings, SettingType
@@ -73,7 +74,7 @@ from backy2_core.model.event import (
 from backy2_core.model.extent import Extent
 from backy2_core.model.job import Job, JobId, JobKind, JobState, NewJob, Use
 from backy2_core.model.secret import Secret
-from backy2_core.model.segment import SegmentId, blob_ids, segment_count
+from backy2_core.model.segment import SegmentId, blob_ids, digest_of, segment_count
 from backy2_core.model.version import (
     Counts,
     NewVersion,
@@ -156,6 +157,7 @@ __all__ = [
     "SourceError",
     "Statistics",
     "StoreId",
+    "StoreInfo",
     "StoreIdentityError",
     "StoredBlob",
     "StoredSegment",
@@ -174,6 +176,7 @@ __all__ = [
     "VersionState",
     "VersionUid",
     "blob_ids",
+    "digest_of",
     "hookimpl",
     "segment_count",
 ]

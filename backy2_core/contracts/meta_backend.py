@@ -53,6 +53,16 @@ class KeptSegment:
     id: SegmentId
 
 
+@dataclass(frozen=True, slots=True)
+class StoreInfo:
+    """A store that the database knows."""
+
+    id: StoreId
+    identity: str
+    kind: str
+    location: str
+
+
 class StoredSegment(NamedTuple):
     """A segment as it is stored."""
 
@@ -138,11 +148,11 @@ class MetaBackend(ABC):
 
     @abstractmethod
     def register_store(self, identity: str, kind: str, location: str) -> StoreId:
-        """The number of the store with this identity, given out at the first call. ``location`` is kept for people."""
+        """The number of the store with this identity, given out at the first call; kind and location are brought up to date."""
 
     @abstractmethod
-    def find_store(self, identity: str) -> StoreId | None:
-        """The number of the store with this identity, or None if it was never registered."""
+    def stores(self) -> list[StoreInfo]:
+        """All stores ever registered, by id."""
 
     # -- jobs
 
@@ -272,8 +282,8 @@ class MetaBackend(ABC):
         """Mark incomplete versions removed that no live job names and nothing was appended to for so long."""
 
     @abstractmethod
-    def purge_versions(self) -> int:
-        """Drop rows and maps of removed versions that no live job names; return how many."""
+    def purge_versions(self, only: Collection[VersionId]) -> int:
+        """Drop rows and maps of those of these versions that are removed and that no live job names; return how many."""
 
     @abstractmethod
     def horizon(self, job: JobId) -> int:

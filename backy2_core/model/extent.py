@@ -68,3 +68,33 @@ def covered(extents: Iterable[Extent], block_size: int, size_bytes: int) -> Iter
         stop = extent.end // block_size if extent.end < size_bytes else -(-size_bytes // block_size)
         if start < stop:
             yield Span(start, stop)
+
+
+def union(*layers: Iterable[Span]) -> list[Span]:
+    """Blocks in any of the layers, ascending, joined."""
+    out: list[Span] = []
+    for span in sorted((s for layer in layers for s in layer if s.start < s.stop), key=lambda s: s.start):
+        if out and span.start <= out[-1].stop:
+            out[-1] = Span(out[-1].start, max(out[-1].stop, span.stop))
+        else:
+            out.append(span)
+    return out
+
+
+def subtract(spans: Iterable[Span], without: Iterable[Span]) -> Iterator[Span]:
+    """Blocks of ``spans`` that are not in ``without``; both ascending and disjoint, read as they come."""
+    holes = iter(without)
+    hole = next(holes, None)
+    for span in spans:
+        start = span.start
+        while hole is not None and hole.stop <= start:
+            hole = next(holes, None)
+        while hole is not None and hole.start < span.stop:
+            if start < hole.start:
+                yield Span(start, hole.start)
+            start = max(start, hole.stop)
+            if hole.stop > span.stop:
+                break
+            hole = next(holes, None)
+        if start < span.stop:
+            yield Span(start, span.stop)

@@ -11,8 +11,9 @@ from __future__ import annotations
 
 import hashlib
 import struct
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import NewType
 
 from backy2_core.model.blob import LOST, SPARSE, BlobId
@@ -40,14 +41,6 @@ class Entry:
     leaf: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class SegmentData:
-    """A packed segment and its digest, ready to be stored."""
-
-    data: bytes
-    digest: bytes
-
-
 def leaf_of(checksum: bytes) -> bytes:
     """The leaf of a block with this checksum (at least 16 bytes long)."""
     return checksum[:LEAF_BYTES]
@@ -63,10 +56,24 @@ def unpack(data: bytes) -> list[Entry]:
     return [Entry(BlobId(blob), leaf) for blob, leaf in _ENTRY.iter_unpack(data)]
 
 
-def blob_ids(data: bytes) -> Iterator[BlobId]:
-    """The distinct ids of stored blobs in a packed segment, without sparse and lost blocks, in no order."""
-    seen = {blob for blob, _ in _ENTRY.iter_unpack(data)}
-    return (BlobId(blob) for blob in seen if blob > 0)
+@lru_cache(maxsize=512)
+def _ids_only(count: int) -> struct.Struct:
+    return struct.Struct("<" + f"q{LEAF_BYTES}x" * count)
+
+
+@lru_cache(maxsize=512)
+def _leaves_only(count: int) -> struct.Struct:
+    return struct.Struct("<" + f"8x{LEAF_BYTES}s" * count)
+
+
+def block_ids(data: bytes) -> tuple[int, ...]:
+    """The blob id of each block of a packed segment, in order, sparse and lost ones included."""
+    return _ids_only(len(data) // ENTRY_BYTES).unpack(data)
+
+
+def blob_ids(data: bytes) -> set[BlobId]:
+    """The distinct ids of stored blobs in a packed segment, without sparse and lost blocks."""
+    return {BlobId(blob) for blob in block_ids(data) if blob > 0}
 
 
 def entry_count(data: bytes) -> int:
@@ -74,10 +81,10 @@ def entry_count(data: bytes) -> int:
     return len(data) // ENTRY_BYTES
 
 
-def digest_of(data: bytes) -> bytes:
+def digest_of(data: bytes | bytearray) -> bytes:
     """The digest of a packed segment: over its leaves only, so that moving a blob changes nothing."""
     hasher = hashlib.blake2b(digest_size=DIGEST_BYTES, person=b"backy2 segment")
-    hasher.update(b"".join([leaf for _, leaf in _ENTRY.iter_unpack(data)]))
+    hasher.update(b"".join(_leaves_only(len(data) // ENTRY_BYTES).unpack(data)))
     return hasher.digest()
 
 

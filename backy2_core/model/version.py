@@ -72,7 +72,7 @@ class Version:
 
 @dataclass(frozen=True, slots=True)
 class VersionFilter:
-    """Which versions to list; every criterion that is set must hold, and removed ones never show."""
+    """Which versions to list; every criterion that is set must hold. Removed ones show only where asked for by state."""
 
     name: str | None = None
     snapshot_name: str | None = None

@@ -1,0 +1,43 @@
+"""Giving up versions, and protecting them from that."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from backy2_core.contracts.meta_backend import MetaBackend
+from backy2_core.engine.context import Engine
+from backy2_core.errors import RefusedError
+from backy2_core.model.event import VersionRemoved
+from backy2_core.model.version import Version, VersionState
+
+
+def remove(engine: Engine, version: Version, *, force: bool = False) -> None:
+    """Mark a version removed; cleanups then delete what only it used.
+
+    Refused for a protected version, and unless ``force`` for a complete one that is younger than the configured age.
+    """
+    if version.protected:
+        raise RefusedError(f"Version {version.uid} is protected; `backy2 unprotect {version.uid}` lifts that.")
+    age_days = (datetime.now(UTC) - version.date).total_seconds() / 86400
+    least = engine.options.rm_min_age_days
+    if not force and version.state is not VersionState.INCOMPLETE and age_days < least:
+        raise RefusedError(
+            f"Version {version.uid} is {age_days:.1f} days old; disallow_rm_when_younger_than_days asks for {least:g}."
+            " Use --force to remove it all the same."
+        )
+    engine.meta.remove_version(version.id)
+    engine.notify(VersionRemoved(version))
+
+
+def protect(meta: MetaBackend, version: Version) -> None:
+    """Keep a version from being removed. Refused if it is protected already."""
+    if version.protected:
+        raise RefusedError(f"Version {version.uid} is protected already.")
+    meta.set_protected(version.id, True)
+
+
+def unprotect(meta: MetaBackend, version: Version) -> None:
+    """Let a version be removed again. Refused if it is not protected."""
+    if not version.protected:
+        raise RefusedError(f"Version {version.uid} is not protected.")
+    meta.set_protected(version.id, False)

@@ -1,0 +1,101 @@
+"""The store's identity, and the marker that each version leaves in it.
+
+Two documents keep a store and a database from being taken for others. ``store.json`` carries the store's identity, made
+once. ``versions/UID.json`` says that the store holds data of that version, from before the version becomes valid until it
+is removed. Both are JSON objects; readers ignore keys they do not know.
+"""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Iterator
+
+from backy2_core.contracts.data_backend import DataBackend
+from backy2_core.contracts.meta_backend import MetaBackend
+from backy2_core.errors import StoreIdentityError
+from backy2_core.model.blob import StoreId
+from backy2_core.model.version import Version, VersionUid
+
+STORE_DOCUMENT = "store.json"
+VERSIONS = "versions/"
+FORMAT = 1
+
+
+def open_store(meta: MetaBackend, data: DataBackend, kind: str) -> StoreId:
+    """The number of this store in the database; a new store is given an identity and registered.
+
+    Raises :class:`StoreIdentityError` if the database knows another store at this place (a disk that is not mounted, a
+    folder that was emptied or exchanged), or if the store's format is of a later release.
+    """
+    identity = _identity(data)
+    known = {info.location: info for info in meta.stores() if info.kind == kind}
+    other = known.get(data.location)
+    if other is not None and other.identity != identity:
+        found = f"store {identity}" if identity else "no store of backy2"
+        raise StoreIdentityError(
+            f"At {data.location} the database expects store {other.identity}, but there is {found}. Is the right disk"
+            " mounted, and is this the right database? A new store needs a path of its own."
+        )
+    return meta.register_store(identity or _new_identity(data), kind, data.location)
+
+
+def write_marker(data: DataBackend, version: Version, digest: bytes) -> None:
+    """Say in the store that it holds data of this version; durable on return."""
+    marker = {
+        "format": FORMAT,
+        "uid": version.uid,
+        "name": version.name,
+        "snapshot_name": version.snapshot_name,
+        "date": version.date.isoformat(),
+        "size_bytes": version.geometry.size_bytes,
+        "block_size": version.geometry.block_size,
+        "hash": version.hash,
+        "digest": digest.hex(),
+    }
+    data.write_document(_marker_name(version.uid), json.dumps(marker, indent=1).encode())
+
+
+def delete_marker(data: DataBackend, uid: VersionUid) -> None:
+    """Take back what :func:`write_marker` said; no error if it is not there."""
+    data.delete_document(_marker_name(uid))
+
+
+def marked_versions(data: DataBackend) -> Iterator[VersionUid]:
+    """Uids of the versions that the store knows of."""
+    for name in data.list_documents(VERSIONS):
+        yield VersionUid(name.removeprefix(VERSIONS).removesuffix(".json"))
+
+
+def _marker_name(uid: VersionUid) -> str:
+    return f"{VERSIONS}{uid}.json"
+
+
+def _identity(data: DataBackend) -> str | None:
+    text = data.read_document(STORE_DOCUMENT)
+    if text is None:
+        return None
+    try:
+        document = json.loads(text)
+        identity, number = str(document["identity"]), int(document["format"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise StoreIdentityError(
+            f"The identity of the store at {data.location} ({STORE_DOCUMENT}) cannot be read: {error!r}. Restore that"
+            " document from a copy before anything is written."
+        ) from error
+    if number > FORMAT:
+        raise StoreIdentityError(
+            f"The store at {data.location} has format {number}; this release understands {FORMAT}. Use a newer backy2."
+        )
+    return identity
+
+
+def _new_identity(data: DataBackend) -> str:
+    document = {"format": FORMAT, "identity": str(uuid.uuid4())}
+    data.create_document(STORE_DOCUMENT, json.dumps(document, indent=1).encode())
+    identity = _identity(data)
+    if identity is None:
+        if data.capabilities.persistent:
+            raise StoreIdentityError(f"The store at {data.location} did not keep its identity ({STORE_DOCUMENT}).")
+        return str(document["identity"])
+    return identity
