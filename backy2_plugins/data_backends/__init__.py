@@ -1,0 +1,1 @@
+"""Data backends: where blobs are."""

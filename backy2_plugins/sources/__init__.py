@@ -1,0 +1,1 @@
+"""Sources and targets: what is backed up, and what a restore writes to."""
