@@ -1,0 +1,64 @@
+"""Collecting damage while a job goes on, and marking what it touches in the database."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Collection
+
+from backy2_core.contracts.meta_backend import MetaBackend
+from backy2_core.engine.idset import IdSet
+from backy2_core.engine.requests import BlockDamage
+from backy2_core.model.blob import BlobId, BlobRecord, BlobState
+from backy2_core.model.event import DamageFound, Event
+from backy2_core.model.segment import block_ids
+from backy2_core.model.version import Version, VersionFilter, VersionState
+
+log = logging.getLogger(__name__)
+
+MOST_NAMED = 1000
+
+
+class DamageReport:
+    """The damaged blocks of one version, as they are found. The first 1000 are kept by name."""
+
+    def __init__(self, version: Version, notify: Callable[[Event], None]) -> None:
+        self.count = 0
+        self.named: list[BlockDamage] = []
+        self.blobs: set[BlobId] = set()
+        self._version = version
+        self._notify = notify
+
+    def add(self, block: int, record: BlobRecord | None, reason: str) -> None:
+        """A block cannot be had. With a ``record``, the blob itself is proven to be missing or wrong."""
+        uid = record.uid if record else ""
+        self.count += 1
+        if record is not None:
+            self.blobs.add(record.id)
+        if len(self.named) < MOST_NAMED:
+            self.named.append(BlockDamage(block, uid, reason))
+        log.error("Version %s, block %d (blob %s): %s", self._version.uid, block, uid or "unknown", reason)
+        self._notify(DamageFound(self._version, block, uid, reason))
+
+
+def mark_damage(meta: MetaBackend, version: Version, blobs: Collection[BlobId]) -> None:
+    """Take proven blobs out of deduplication, and mark every version that refers to one of them damaged.
+
+    The blobs come first: whoever refers to one later is refused, whoever did before is found by the scan.
+    """
+    if blobs:
+        meta.set_blob_state(blobs, BlobState.DAMAGED, BlobState.STORED)
+        meta.set_blob_state(blobs, BlobState.DAMAGED, BlobState.UNSEEN)
+        for other in _users(meta, set(blobs)):
+            meta.set_version_state(other.id, VersionState.DAMAGED, _FINAL)
+    meta.set_version_state(version.id, VersionState.DAMAGED, _FINAL)
+
+
+_FINAL = frozenset({VersionState.INCOMPLETE, VersionState.REMOVED})
+
+
+def _users(meta: MetaBackend, blobs: set[BlobId]) -> list[Version]:
+    segments = IdSet()
+    for rows in meta.scan_segments(with_data=True):
+        segments.add_all(row.id for row in rows if not blobs.isdisjoint(block_ids(row.data)))
+    versions = meta.versions(VersionFilter(states=frozenset({VersionState.VALID})))
+    return [version for version in versions if any(segment in segments for segment in meta.read_map(version.id))]

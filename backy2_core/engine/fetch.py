@@ -1,0 +1,58 @@
+"""Getting blobs back, checked: what restore and scrub share. INVARIANT 5 lives here.
+
+The damage that is *proven* (the store says that the blob is missing, or its bytes are not those that were put) is told from
+an error that proves nothing (a time-out, a wrong key), which ends the job.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from backy2_core.contracts.data_backend import DataBackend
+from backy2_core.engine.chain import Chain
+from backy2_core.engine.digest import hash_function
+from backy2_core.engine.inventory import StoredBlock
+from backy2_core.errors import BlobDamagedError, BlobNotFoundError
+
+UseBlock = Callable[[StoredBlock, memoryview], None]
+"""What is done with a checked block, on the worker's thread; the bytes are only lent."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """The outcome for one block: ``reason`` is empty if it was whole and was used."""
+
+    block: StoredBlock
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Fetcher:
+    """All that fetching needs. Runs on any worker thread."""
+
+    data: DataBackend
+    chain: Chain
+    use: UseBlock
+
+    def fetch(self, block: StoredBlock, buffer: memoryview) -> Fetched:
+        """Get one blob, check it, and use its bytes only if they are those that were backed up."""
+        record = block.record
+        try:
+            length = self.data.get(record.uid, buffer[: record.stored_size])
+        except BlobNotFoundError:
+            return Fetched(block, "its blob is missing")
+        except BlobDamagedError as error:
+            return Fetched(block, f"its blob is damaged: {error}")
+        if length != record.stored_size:
+            return Fetched(block, f"its blob has {length} bytes, {record.stored_size} were stored")
+        try:
+            clear = self.chain.unseal(record, buffer[:length])
+        except BlobDamagedError as error:
+            return Fetched(block, f"its blob is damaged: {error}")
+        if len(clear) != record.size:
+            return Fetched(block, f"its blob unpacks to {len(clear)} bytes, {record.size} were backed up")
+        if hash_function(record.hash)(clear) != record.checksum:
+            return Fetched(block, "its blob has a wrong checksum")
+        self.use(block, clear)
+        return Fetched(block, "")

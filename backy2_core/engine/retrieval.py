@@ -1,0 +1,91 @@
+"""The pipeline of restore and scrub: fetches the blocks of a version on workers, in bounded memory."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+
+from backy2_core.engine.buffers import BufferPool, buffer_count
+from backy2_core.engine.context import Engine
+from backy2_core.engine.damage import DamageReport
+from backy2_core.engine.fetch import Fetched, Fetcher
+from backy2_core.engine.inventory import BrokenBlock, Item, SparseBlocks, StoredBlock
+from backy2_core.engine.lease import Lease
+from backy2_core.engine.pool import WorkerPool
+from backy2_core.model.block import Geometry
+
+_SHOW_EVERY_S = 0.2
+_ROOM_FOR_TRANSFORMS = 4096
+
+
+class Retrieval:
+    """Fetches the stored blocks among ``items``; sparse ones go to ``sparse`` and broken ones to the report.
+
+    ``whole`` is called for each block that was fetched and used, on the thread that runs :meth:`run`; so is ``sparse``.
+    """
+
+    def __init__(
+        self, engine: Engine, lease: Lease, geometry: Geometry, fetcher: Fetcher, report: DamageReport
+    ) -> None:
+        self.bytes_done = 0
+        self.on_sparse: Callable[[SparseBlocks], None] = lambda blocks: None
+        self.on_whole: Callable[[StoredBlock], None] = lambda block: None
+        self._engine = engine
+        self._lease = lease
+        self._geometry = geometry
+        self._fetcher = fetcher
+        self._report = report
+        self._shown_at = 0.0
+
+    def run(self, items: Iterable[Item], threads: int) -> None:
+        """Handle all items; the first error of a worker that is not damage ends it."""
+        # Sealed bytes may be a little longer than the block, so buffers have room to spare.
+        size = self._geometry.block_size + _ROOM_FOR_TRANSFORMS
+        buffers = BufferPool(buffer_count(self._engine.options.buffer_bytes, size, threads), size)
+        with WorkerPool(threads) as pool:
+            self._feed(iter(items), pool, buffers)
+            while pool.in_flight:
+                self._lease.check()
+                pool.wait()
+
+    def _feed(self, items: Iterator[Item], pool: WorkerPool, buffers: BufferPool) -> None:
+        for item in items:
+            if isinstance(item, SparseBlocks):
+                self.on_sparse(item)
+                self._advance(self._geometry.span_length(item.start, item.stop - item.start))
+            elif isinstance(item, BrokenBlock):
+                self._report.add(item.number, None, item.reason)
+                self._advance(self._geometry.length(item.number))
+            else:
+                while not buffers.available:
+                    self._lease.check()
+                    pool.wait()
+                self._fetch(item, pool, buffers)
+
+    def _fetch(self, block: StoredBlock, pool: WorkerPool, buffers: BufferPool) -> None:
+        if block.record.stored_size > buffers.size:
+            self._report.add(block.number, block.record, "its record claims an impossible size")
+            return
+        buffer = buffers.take()
+
+        def then(fetched: Fetched) -> None:
+            buffers.give(buffer)
+            self._done(fetched)
+
+        pool.submit(then, self._fetcher.fetch, block, buffer)
+
+    def _done(self, fetched: Fetched) -> None:
+        block = fetched.block
+        if fetched.reason:
+            self._report.add(block.number, block.record, fetched.reason)
+        else:
+            self.on_whole(block)
+        self._advance(self._geometry.length(block.number))
+
+    def _advance(self, length: int) -> None:
+        self.bytes_done += length
+        now = time.monotonic()
+        if now - self._shown_at >= _SHOW_EVERY_S:
+            self._shown_at = now
+            self._lease.progress = self.bytes_done / max(1, self._geometry.size_bytes)
+            self._engine.progress.advance(self.bytes_done)

@@ -1,0 +1,64 @@
+"""A look at blocks that the hints call unchanged: are they?"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator, Sequence
+
+from backy2_core.contracts.meta_backend import MetaBackend
+from backy2_core.contracts.source import Source
+from backy2_core.engine.digest import ZeroTest, hash_function
+from backy2_core.engine.plan import Action, Run
+from backy2_core.errors import HintsError
+from backy2_core.model.blob import LOST, SPARSE, BlobRecord
+from backy2_core.model.segment import SEGMENT_BLOCKS, Entry, unpack
+from backy2_core.model.version import Version
+
+
+def check_sample(meta: MetaBackend, source: Source, runs: Sequence[Run], base: Version, count: int) -> int:
+    """Compare up to ``count`` blocks that would be kept, drawn at random, with the base; return how many were compared.
+
+    Raises :class:`HintsError` at the first that differs: the hints then miss changes, and a backup by them would be wrong.
+    """
+    blocks = sorted(_draw(runs, count))
+    is_zero = ZeroTest(base.geometry.block_size)
+    for block, entry, record in _base_blocks(meta, base, blocks):
+        data = memoryview(bytearray(base.geometry.length(block)))
+        source.read_into(base.geometry.offset(block), data)
+        if not _same(data, entry, record, is_zero):
+            raise HintsError(
+                f"The hints are wrong: they call block {block} (offset {base.geometry.offset(block)}) unchanged, but it"
+                f" differs from the base version {base.uid}. Were they made against another snapshot? Nothing was"
+                " stored; make them again, or back up without them."
+            )
+    return len(blocks)
+
+
+def _draw(runs: Sequence[Run], count: int) -> Iterator[int]:
+    kept = [run for run in runs if run.action is Action.KEEP]
+    total = sum(len(run) for run in kept)
+    wanted = iter(sorted(random.sample(range(total), min(count, total))))
+    at, want = 0, next(wanted, None)
+    for run in kept:
+        while want is not None and want < at + len(run):
+            yield run.start + want - at
+            want = next(wanted, None)
+        at += len(run)
+
+
+def _base_blocks(
+    meta: MetaBackend, base: Version, blocks: Sequence[int]
+) -> Iterator[tuple[int, Entry, BlobRecord | None]]:
+    for block in blocks:
+        segment_id = next(meta.read_map(base.id, block // SEGMENT_BLOCKS))
+        stored = meta.read_segments([segment_id])[segment_id]
+        entry = unpack(stored.data)[block % SEGMENT_BLOCKS]
+        yield block, entry, meta.read_blobs([entry.blob]).get(entry.blob)
+
+
+def _same(data: memoryview, entry: Entry, record: BlobRecord | None, is_zero: ZeroTest) -> bool:
+    if entry.blob == SPARSE:
+        return is_zero(data)
+    if entry.blob == LOST or record is None:
+        return False
+    return hash_function(record.hash)(data) == record.checksum

@@ -1,0 +1,222 @@
+"""The pipeline of a backup: hands out reads and puts to workers, settles what they bring, appends finished segments.
+
+One thread runs it and is the only one that talks to the meta backend. Back pressure: a unit of blocks is read only into a
+free buffer, and its buffer is free again when its new blocks were put; drafts of segments are bounded by a window.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from backy2_core.engine.appender import Appender
+from backy2_core.engine.buffers import BufferPool
+from backy2_core.engine.context import Engine
+from backy2_core.engine.draft import Draft
+from backy2_core.engine.drafting import Drafted, split_runs
+from backy2_core.engine.intake import MAX_BATCH, Batch, Intake
+from backy2_core.engine.lease import Lease
+from backy2_core.engine.plan import Action, Run
+from backy2_core.engine.pool import WorkerPool
+from backy2_core.engine.stages import Reader, Storer, ToStore
+from backy2_core.engine.tally import Tally
+from backy2_core.model.blob import BlobId, DedupKey, NewBlob
+from backy2_core.model.block import Geometry
+
+_WINDOW = 1024
+_APPEND_BATCH = 256
+_APPEND_EVERY_S = 5.0
+_FLUSH_EVERY_S = 30.0
+_SHOW_EVERY_S = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """Blocks of one draft that a worker reads at a time. ``anew``: store them whatever the look-up would say."""
+
+    draft: Draft
+    run: Run
+    anew: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Crew:
+    """Who does the work: the workers and their buffers, and the functions that they run."""
+
+    pool: WorkerPool
+    buffers: BufferPool
+    reader: Reader
+    storer: Storer
+
+
+class Transfer:
+    """One backup under way."""
+
+    def __init__(
+        self, engine: Engine, lease: Lease, geometry: Geometry, crew: Crew, intake: Intake, appender: Appender
+    ) -> None:
+        self.tally = Tally()
+        self._engine = engine
+        self._lease = lease
+        self._crew = crew
+        self._intake = intake
+        self._appender = appender
+        self._geometry = geometry
+        self._open: deque[Draft] = deque()
+        self._ready: list[Draft] = []
+        self._again: deque[Unit] = deque()
+        self._brought: list[tuple[Unit, memoryview, list[bytes | None]]] = []
+        self._units: Iterator[Unit] = iter(())
+        self._more = True
+        self._appended_at = self._flushed_at = self._shown_at = time.monotonic()
+
+    def run(self, drafted: Iterator[Drafted]) -> None:
+        """Bring every block of the drafts to its end; all segments are in the version's map when it returns."""
+        while True:
+            self._lease.check()
+            self._hand_out(drafted)
+            self._flush_if_due()
+            self._append_if_due()
+            if not (self._more or self._open or self._ready or self._crew.pool.in_flight):
+                return
+            self._crew.pool.wait()
+            self._settle()
+            self._show()
+
+    # -- handing out work
+
+    def _hand_out(self, drafted: Iterator[Drafted]) -> None:
+        buffers = self._crew.buffers
+        while buffers.available:
+            unit = self._next_unit(drafted)
+            if unit is None:
+                return
+            buffer = buffers.take()
+            self._crew.pool.submit(
+                self._bring(unit, buffer), self._crew.reader.read, unit.run.start, unit.run.stop, buffer
+            )
+
+    def _next_unit(self, drafted: Iterator[Drafted]) -> Unit | None:
+        if self._again:
+            return self._again.popleft()
+        while True:
+            unit = next(self._units, None)
+            if unit is not None:
+                return unit
+            if len(self._open) >= _WINDOW or not self._begin_draft(drafted):
+                return None
+
+    def _begin_draft(self, drafted: Iterator[Drafted]) -> bool:
+        following = next(drafted, None)
+        if following is None:
+            self._more = False
+            return False
+        self._open.append(following.draft)
+        self.tally.add_planned(following.runs, self._geometry)
+        blocks = max(1, self._crew.buffers.size // self._geometry.block_size)
+        self._units = (Unit(following.draft, run) for run in split_runs(following.runs, blocks))
+        return True
+
+    # -- settling what was read
+
+    def _bring(self, unit: Unit, buffer: memoryview) -> Callable[[list[bytes | None]], None]:
+        def then(checksums: list[bytes | None]) -> None:
+            self._brought.append((unit, buffer, checksums))
+
+        return then
+
+    def _settle(self) -> None:
+        if not self._brought:
+            return
+        brought, self._brought = self._brought, []
+        length = self._geometry.length
+        keys = [
+            DedupKey(checksum, length(block))
+            for unit, _, checksums in brought
+            if not unit.anew
+            for block, checksum in enumerate(checksums, unit.run.start)
+            if checksum is not None
+        ]
+        known = self._intake.look_up(keys)
+        for unit, buffer, checksums in brought:
+            new = self._sort_out(unit, checksums, known)
+            if new:
+                self._crew.pool.submit(self._put_done(buffer), self._crew.storer.store, new, buffer)
+            else:
+                self._crew.buffers.give(buffer)
+
+    def _sort_out(self, unit: Unit, checksums: Sequence[bytes | None], known: dict[DedupKey, BlobId]) -> list[ToStore]:
+        new: list[ToStore] = []
+        draft, at = unit.draft, 0
+        for block, checksum in enumerate(checksums, unit.run.start):
+            length = self._geometry.length(block)
+            self.tally.add("read", length)
+            if checksum is None:
+                self.tally.add("sparse", length)
+                draft.clear(block)
+            else:
+                key = DedupKey(checksum, length)
+                blob = None if unit.anew else known.get(key)
+                if blob is not None:
+                    self.tally.add("dedup", length)
+                    draft.settle(block, blob, checksum)
+                elif not unit.anew and self._intake.join(key, draft, block):
+                    self.tally.add("dedup", length)
+                else:
+                    self.tally.add("written", length)
+                    new.append(ToStore(self._intake.admit(key, draft, block).uid, at, length, checksum))
+            at += length
+        return new
+
+    def _put_done(self, buffer: memoryview) -> Callable[[list[NewBlob]], None]:
+        def then(blobs: list[NewBlob]) -> None:
+            self._crew.buffers.give(buffer)
+            self._intake.stored(blobs)
+
+        return then
+
+    # -- making durable, recording, appending
+
+    def _flush_if_due(self) -> None:
+        batch = self._intake.batch
+        if not batch.blobs:
+            self._flushed_at = time.monotonic()
+            return
+        full = batch.stored_bytes >= self._engine.options.flush_bytes or len(batch.blobs) >= MAX_BATCH
+        late = time.monotonic() - self._flushed_at >= _FLUSH_EVERY_S
+        if full or late or not self._crew.pool.in_flight:
+            self._flushed_at = time.monotonic()
+            taken = self._intake.take_batch()
+            self._crew.pool.submit_flush(self._record(taken), self._engine.data.flush)
+
+    def _record(self, batch: Batch) -> Callable[[None], None]:
+        def then(_: None) -> None:
+            self._intake.record(batch)
+
+        return then
+
+    def _append_if_due(self) -> None:
+        while self._open and self._open[0].waiting == 0:
+            self._ready.append(self._open.popleft())
+        late = time.monotonic() - self._appended_at >= _APPEND_EVERY_S
+        last = not (self._more or self._open or self._crew.pool.in_flight)
+        if self._ready and (len(self._ready) >= _APPEND_BATCH or late or last):
+            self._append()
+
+    def _append(self) -> None:
+        ready, self._ready = self._ready, []
+        lost = self._appender.append(ready)
+        if lost:
+            self._open.extendleft(reversed(ready))
+            self._again.extend(Unit(draft, Run(Action.READ, block, block + 1), anew=True) for draft, block in lost)
+        self._appended_at = time.monotonic()
+
+    def _show(self) -> None:
+        now = time.monotonic()
+        if now - self._shown_at >= _SHOW_EVERY_S:
+            self._shown_at = now
+            done = self.tally.settled_bytes
+            self._lease.progress = done / max(1, self._geometry.size_bytes)
+            self._engine.progress.advance(done)
