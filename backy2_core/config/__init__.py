@@ -1,0 +1,1 @@
+"""Reading the configuration. Import from the module that holds the idea."""

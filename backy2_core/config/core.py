@@ -1,0 +1,140 @@
+"""The core's own settings: section ``[backy2]``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from backy2_core.config.places import default_log_file
+from backy2_core.contracts.settings import Setting, SettingType
+from backy2_core.model.block import DEFAULT_BLOCK_SIZE, MAX_BLOCK_SIZE, MIN_BLOCK_SIZE
+
+MIB = 1024 * 1024
+
+CORE_SETTINGS = (
+    Setting(
+        "block_size",
+        SettingType.INTEGER,
+        DEFAULT_BLOCK_SIZE,
+        "Size of a block in bytes, 512 to 64M. Versions of different block sizes live side by side, but share no blocks.",
+        minimum=MIN_BLOCK_SIZE,
+    ),
+    Setting(
+        "hash_function",
+        SettingType.TEXT,
+        "blake3",
+        "Checksum by which equal blocks are found: blake3, or the name of a function of Python's hashlib.",
+    ),
+    Setting(
+        "deduplication", SettingType.BOOLEAN, True, "Store equal blocks once. Without it every block read is written."
+    ),
+    Setting(
+        "workers",
+        SettingType.INTEGER,
+        0,
+        "Threads that read, hash and write. 0: as many as there are cores, at least 2.",
+        minimum=0,
+    ),
+    Setting("buffer_size", SettingType.INTEGER, 48 * MIB, "Memory for blocks on their way, in bytes.", minimum=MIB),
+    Setting(
+        "flush_size",
+        SettingType.INTEGER,
+        256 * MIB,
+        "Bytes that are stored before they are made durable and recorded together.",
+        minimum=MIB,
+    ),
+    Setting(
+        "sanity_check_blocks",
+        SettingType.INTEGER,
+        10,
+        "Unhinted blocks that are compared with the base version, where a backup is made from hints.",
+        minimum=0,
+    ),
+    Setting(
+        "lease",
+        SettingType.DURATION,
+        300.0,
+        "How long a job may be silent before it counts as dead and loses its claims.",
+        minimum=1,
+    ),
+    Setting(
+        "abandon_incomplete_after",
+        SettingType.DURATION,
+        7 * 86400.0,
+        "Age at which a cleanup gives up an interrupted backup that nobody continued.",
+        minimum=0,
+    ),
+    Setting(
+        "disallow_rm_when_younger_than_days",
+        SettingType.NUMBER,
+        0.0,
+        "rm refuses versions that are younger, unless it is forced.",
+        minimum=0,
+    ),
+    Setting(
+        "logfile",
+        SettingType.PATH,
+        None,
+        "File that the log is appended to. Without it /var/log/backy2.log for root, and for others (and wherever "
+        "$XDG_STATE_HOME is set) backy2/backy2.log in $XDG_STATE_HOME or ~/.local/state.",
+    ),
+    Setting("process_name", SettingType.TEXT, "backy2", "What the title of the process begins with."),
+    Setting("disabled_listeners", SettingType.LIST, (), "Installed listeners that are not to be told of events."),
+    Setting(
+        "required_listeners",
+        SettingType.LIST,
+        (),
+        "Listeners without which no command runs; any other that is broken is only warned of.",
+    ),
+    Setting(
+        "transforms",
+        SettingType.LIST,
+        (),
+        "What is done to a block before it is stored, in this order, such as: zstd, aes_gcm.",
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class CoreSettings:
+    """The parsed section. Sizes in bytes, times in seconds; names are those of the engine's options."""
+
+    block_size: int
+    hash_function: str
+    deduplication: bool
+    workers: int
+    buffer_bytes: int
+    flush_bytes: int
+    sanity_check_blocks: int
+    lease_s: float
+    abandon_incomplete_s: float
+    rm_min_age_days: float
+    logfile: str
+    process_name: str
+    disabled_listeners: tuple[str, ...]
+    required_listeners: tuple[str, ...]
+    transforms: tuple[str, ...]
+
+
+def core_settings(values: Mapping[str, Any]) -> CoreSettings:
+    """Put the values of :data:`CORE_SETTINGS` into their class; raises :class:`ValueError` for a block size too big."""
+    if values["block_size"] > MAX_BLOCK_SIZE:
+        raise ValueError(f"block_size {values['block_size']} is too big; the most is {MAX_BLOCK_SIZE // MIB}M")
+    return CoreSettings(
+        block_size=values["block_size"],
+        hash_function=values["hash_function"],
+        deduplication=values["deduplication"],
+        workers=values["workers"],
+        buffer_bytes=values["buffer_size"],
+        flush_bytes=values["flush_size"],
+        sanity_check_blocks=values["sanity_check_blocks"],
+        lease_s=values["lease"],
+        abandon_incomplete_s=values["abandon_incomplete_after"],
+        rm_min_age_days=values["disallow_rm_when_younger_than_days"],
+        logfile=values["logfile"] or str(default_log_file()),
+        process_name=values["process_name"],
+        disabled_listeners=values["disabled_listeners"],
+        required_listeners=values["required_listeners"],
+        transforms=values["transforms"],
+    )
