@@ -43,17 +43,19 @@ class SourceComparison:
         if self._source is None:
             return
         for number in range(blocks.start, blocks.stop):
-            if not self._is_zero(self._read(number)):
+            if not self._is_zero(memoryview(self._read(number))):
                 self._differs(number)
 
-    def _read(self, number: int) -> memoryview:
+    def _read(self, number: int) -> bytes | bytearray:
+        """The source's block. Not a memoryview: comparing one with ``==`` is ten times slower."""
         assert self._source is not None
         buffer: bytearray | None = getattr(self._buffers, "buffer", None)
         if buffer is None:
             buffer = self._buffers.buffer = bytearray(self._geometry.block_size)
-        data = memoryview(buffer)[: self._geometry.length(number)]
+        length = self._geometry.length(number)
+        data = memoryview(buffer)[:length]
         self._source.read_into(self._geometry.offset(number), data)
-        return data
+        return buffer if length == len(buffer) else bytes(data)
 
     def _differs(self, number: int) -> None:
         with self._lock:

@@ -103,12 +103,12 @@ class CleanupResult:
     """
 
     dry_run: bool
-    abandoned_versions: int
-    purged_versions: int
-    deleted_segments: int
-    deleted_blobs: int
-    freed_bytes: int
-    condemned_segments: int
-    condemned_blobs: int
-    orphaned_objects: int
-    foreign_objects: int
+    abandoned_versions: int = 0
+    purged_versions: int = 0
+    deleted_segments: int = 0
+    deleted_blobs: int = 0
+    freed_bytes: int = 0
+    condemned_segments: int = 0
+    condemned_blobs: int = 0
+    orphaned_objects: int = 0
+    foreign_objects: int = 0

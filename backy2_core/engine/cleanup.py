@@ -1,0 +1,98 @@
+"""Deleting what nothing refers to, beside everything else that runs. INVARIANT 4 and 6 live here.
+
+A round goes in the order of the cleanup protocol (``docs/decisions``): drop removed versions; fix the horizon; only then scan
+the maps, sweep segments, scan segments, sweep blobs. What is found unreferenced is condemned; what was condemned before every
+live job began, and is still unreferenced, goes. So a second round, at once, deletes what the first condemned, unless a job
+runs; then it stays for the next cleanup.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+
+from backy2_core.engine.context import Engine
+from backy2_core.engine.doomed import delete_doomed
+from backy2_core.engine.lease import running_job
+from backy2_core.engine.orphans import doom_orphans
+from backy2_core.engine.requests import CleanupRequest, CleanupResult
+from backy2_core.engine.store import delete_marker, marked_versions
+from backy2_core.engine.sweep import sweep_round
+from backy2_core.errors import StoreIdentityError
+from backy2_core.model.event import CleanupFinished, VersionRemoved
+from backy2_core.model.job import JobId, JobKind
+from backy2_core.model.version import VersionFilter, VersionState
+
+log = logging.getLogger(__name__)
+
+
+def cleanup(engine: Engine, request: CleanupRequest) -> CleanupResult:
+    """Delete what nothing refers to any more; safe beside every other job, on any number of hosts.
+
+    ``full`` also lists the store and deletes objects without a record, where a job of this database that is over put them
+    there. ``dry_run`` changes nothing and says what would be condemned or deleted.
+
+    Raises :class:`StoreIdentityError` if the store knows versions that the database does not: the database is then empty,
+    foreign or out of date, and nothing may be deleted on its word.
+    """
+    result = CleanupResult(dry_run=request.dry_run)
+    if request.dry_run:
+        _check_markers(engine)
+        return sweep_round(engine, None, result)
+    with running_job(engine, JobKind.CLEANUP, "full" if request.full else "incremental") as lease:
+        result = _abandon(engine, result)
+        result = _round(engine, lease.id, result)
+        if request.full:
+            orphaned, foreign = doom_orphans(engine, lease)
+            result = replace(result, orphaned_objects=orphaned, foreign_objects=foreign)
+            result = _delete(engine, result)
+    if result.condemned_segments or result.condemned_blobs:
+        with running_job(engine, JobKind.CLEANUP, "second round") as lease:
+            result = _round(engine, lease.id, replace(result, condemned_segments=0, condemned_blobs=0))
+    engine.notify(
+        CleanupFinished(
+            result.purged_versions, result.deleted_segments, result.deleted_blobs, result.freed_bytes, request.full
+        )
+    )
+    return result
+
+
+def _abandon(engine: Engine, result: CleanupResult) -> CleanupResult:
+    abandoned = engine.meta.abandon_versions(engine.options.abandon_incomplete_s)
+    for version in abandoned:
+        log.info("Version %s was never finished and is given up", version.uid)
+        engine.notify(VersionRemoved(version))
+    return replace(result, abandoned_versions=len(abandoned))
+
+
+def _round(engine: Engine, job: JobId, result: CleanupResult) -> CleanupResult:
+    _check_markers(engine)
+    result = _purge(engine, result)
+    result = sweep_round(engine, engine.meta.horizon(job), result)
+    return _delete(engine, result)
+
+
+def _check_markers(engine: Engine) -> None:
+    """INVARIANT 6: the store must not know a version that the database does not."""
+    known = {version.uid for version in engine.meta.versions(VersionFilter(states=frozenset(VersionState)))}
+    unknown = [uid for uid in marked_versions(engine.data) if uid not in known]
+    if unknown:
+        raise StoreIdentityError(
+            f"The store at {engine.data.location} holds {len(unknown)} versions that the database does not know, such as"
+            f" {unknown[0]}: this database is empty, another one's, or older than the store. Nothing was deleted. Use the"
+            " right database, or restore a newer copy of it."
+        )
+
+
+def _purge(engine: Engine, result: CleanupResult) -> CleanupResult:
+    """Drop removed versions; their markers go first, since a marker without a row would stop every later cleanup."""
+    removed = list(engine.meta.versions(VersionFilter(states=frozenset({VersionState.REMOVED}))))
+    for version in removed:
+        delete_marker(engine.data, version.uid)
+    purged = engine.meta.purge_versions([version.id for version in removed])
+    return replace(result, purged_versions=result.purged_versions + purged)
+
+
+def _delete(engine: Engine, result: CleanupResult) -> CleanupResult:
+    deleted, freed = delete_doomed(engine)
+    return replace(result, deleted_blobs=result.deleted_blobs + deleted, freed_bytes=result.freed_bytes + freed)
