@@ -1,0 +1,1 @@
+"""Meta backends: where versions, block maps, blob records and jobs are."""

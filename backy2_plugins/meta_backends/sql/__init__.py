@@ -1,0 +1,48 @@
+"""Meta backend ``sql``: the database through SQLAlchemy Core, with SQLite as the embedded default."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from backy2_core.api import ConfigError, MetaBackend, Secret, Setting, Settings, SettingType, hookimpl
+
+backy2_api_version = 1
+
+
+@hookimpl
+def backy2_settings() -> Sequence[Setting]:
+    """The keys of the section of this plugin."""
+    return (
+        Setting(
+            name="engine",
+            type=SettingType.SECRET,
+            default=None,
+            help="SQLAlchemy URL of the database, such as sqlite:////var/lib/backy2/backy2.sqlite",
+            required=True,
+        ),
+        Setting(
+            name="table_prefix",
+            type=SettingType.TEXT,
+            default="backy2_",
+            help="What the names of all tables begin with, so that they can share a database with other programs",
+        ),
+        Setting(
+            name="busy_timeout",
+            type=SettingType.DURATION,
+            default=60.0,
+            help="How long to wait while another process writes to the database",
+            minimum=0,
+        ),
+    )
+
+
+@hookimpl
+def backy2_open_meta_backend(settings: Settings) -> MetaBackend:
+    """Open the database of the ``engine`` setting; nothing is connected to before the first call."""
+    from backy2_plugins.meta_backends.sql.backend import SqlMetaBackend
+    from backy2_plugins.meta_backends.sql.database import Database
+
+    engine = settings["engine"]
+    if not isinstance(engine, Secret):
+        raise ConfigError("the meta backend sql needs the setting engine, the SQLAlchemy URL of its database")
+    return SqlMetaBackend(Database(engine.reveal(), settings["table_prefix"], settings["busy_timeout"]))

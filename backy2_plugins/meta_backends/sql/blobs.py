@@ -1,0 +1,165 @@
+"""Records of stored blobs."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+
+from sqlalchemy import Connection, select, update
+
+from backy2_core.api import BlobId, BlobRecord, BlobState, BlobUid, DedupKey, JobId, NewBlob, StoreId
+from backy2_plugins.meta_backends.sql.bulk import chunks, head_of, insert_rows
+from backy2_plugins.meta_backends.sql.clock import now_us
+from backy2_plugins.meta_backends.sql.counters import reserve
+from backy2_plugins.meta_backends.sql.database import Database
+from backy2_plugins.meta_backends.sql.jobs import hold_lease
+from backy2_plugins.meta_backends.sql.schema import Tables
+from backy2_plugins.meta_backends.sql.stores import chain_numbers
+
+_COLUMNS = (
+    "id",
+    "store",
+    "uid",
+    "size",
+    "stored_size",
+    "hash",
+    "key",
+    "checksum",
+    "checksum_head",
+    "chain",
+    "envelope",
+    "state",
+    "condemned",
+    "generation",
+    "date",
+    "job",
+)
+
+
+def find_blobs(
+    database: Database, store: StoreId, hash_name: str, key: str, wanted: Collection[DedupKey]
+) -> dict[DedupKey, BlobId]:
+    """Look blobs up by checksum; see the contract."""
+    blobs = database.tables.blobs
+    query = select(blobs.c.id, blobs.c.checksum, blobs.c.size).where(
+        blobs.c.store == store,
+        blobs.c.hash == hash_name,
+        blobs.c.key == key,
+        blobs.c.state == BlobState.STORED,
+        blobs.c.condemned.is_(None),
+    )
+    keys = {(block.checksum, block.size): block for block in wanted}
+    found: dict[DedupKey, BlobId] = {}
+    with database.read() as connection:
+        for heads in chunks({head_of(checksum) for checksum, _ in keys}):
+            for number, checksum, size in connection.execute(query.where(blobs.c.checksum_head.in_(heads))):
+                block = keys.get((checksum, size))
+                if block is not None and number < found.get(block, number + 1):
+                    found[block] = number
+    return found
+
+
+def add_blobs(database: Database, job: JobId, store: StoreId, blobs: Sequence[NewBlob]) -> list[BlobId]:
+    """Record durable blobs; see the contract."""
+    with database.write() as connection:
+        hold_lease(connection, database.tables, job)
+        return insert_blobs(connection, database.tables, store, blobs, BlobState.STORED, job)
+
+
+def insert_blobs(
+    connection: Connection, tables: Tables, store: StoreId, blobs: Sequence[NewBlob], state: BlobState, job: int
+) -> list[BlobId]:
+    """Insert records in order, return their ids."""
+    ids = reserve(connection, tables, "blobs", len(blobs))
+    chains = chain_numbers(connection, tables, {blob.transforms for blob in blobs})
+    now = now_us(connection)
+    rows = [
+        (
+            number,
+            store,
+            blob.uid,
+            blob.size,
+            blob.stored_size,
+            blob.hash,
+            blob.key,
+            blob.checksum,
+            head_of(blob.checksum),
+            chains[blob.transforms],
+            blob.envelope or None,
+            state.value,
+            None,
+            0,
+            now,
+            job,
+        )
+        for number, blob in zip(ids, blobs, strict=True)
+    ]
+    insert_rows(connection, tables.blobs, _COLUMNS, rows)
+    return [BlobId(number) for number in ids]
+
+
+def read_blobs(database: Database, ids: Collection[BlobId]) -> dict[BlobId, BlobRecord]:
+    """Records by id; see the contract."""
+    blobs, chains = database.tables.blobs, database.tables.chains
+    query = select(
+        blobs.c.id,
+        blobs.c.store,
+        blobs.c.uid,
+        blobs.c.size,
+        blobs.c.stored_size,
+        blobs.c.hash,
+        blobs.c.checksum,
+        blobs.c.key,
+        chains.c.spec,
+        blobs.c.envelope,
+        blobs.c.state,
+    ).outerjoin(chains, blobs.c.chain == chains.c.id)
+    records = {}
+    with database.read() as connection:
+        for chunk in chunks(sorted(set(ids))):
+            for row in connection.execute(query.where(blobs.c.id.in_(chunk))):
+                number, store, uid, size, stored_size, hash_name, checksum, key, spec, envelope, state = row
+                records[BlobId(number)] = BlobRecord(
+                    id=BlobId(number),
+                    store=StoreId(store),
+                    uid=BlobUid(uid),
+                    size=size,
+                    stored_size=stored_size,
+                    hash=hash_name,
+                    checksum=checksum,
+                    key=key,
+                    transforms=spec or "",
+                    envelope=envelope or b"",
+                    state=BlobState(state),
+                )
+    return records
+
+
+def set_blob_state(database: Database, ids: Collection[BlobId], state: BlobState, only: BlobState) -> int:
+    """Change states; see the contract."""
+    blobs = database.tables.blobs
+    with database.write() as connection:
+        changed = 0
+        for chunk in chunks(sorted(set(ids))):
+            change = update(blobs).where(blobs.c.id.in_(chunk), blobs.c.state == only).values(state=state)
+            changed += connection.execute(change).rowcount
+    return changed
+
+
+def unusable_blobs(connection: Connection, tables: Tables, ids: Iterable[BlobId]) -> list[BlobId]:
+    """Those of ``ids`` that may not be referred to any more; revives the condemned ones among the others."""
+    blobs = tables.blobs
+    unusable: list[BlobId] = []
+    condemned: list[BlobId] = []
+    for chunk in chunks(sorted(set(ids))):
+        missing = set(chunk)
+        query = select(blobs.c.id, blobs.c.state, blobs.c.condemned).where(blobs.c.id.in_(chunk))
+        for number, state, stamp in connection.execute(query):
+            if state not in (BlobState.DELETING, BlobState.DAMAGED):
+                missing.discard(number)
+                if stamp is not None:
+                    condemned.append(number)
+        unusable.extend(sorted(missing))
+    if not unusable:
+        for chunk in chunks(condemned):
+            connection.execute(update(blobs).where(blobs.c.id.in_(chunk)).values(condemned=None))
+    return unusable

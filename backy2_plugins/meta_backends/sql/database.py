@@ -1,0 +1,186 @@
+"""The connection: engine, read and write transactions, and the check that the schema is ours."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import sqlalchemy
+from sqlalchemy import URL, Connection, Engine, event, select
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.pool import QueuePool
+
+from backy2_core.api import MetaBackendError, SchemaError, SchemaState
+from backy2_plugins.meta_backends.sql.failures import translated
+from backy2_plugins.meta_backends.sql.schema import REVISIONS, WRITER, tables
+
+_BEGIN = "backy2_begin"
+_NEXT_STEP = {
+    SchemaState.EMPTY: "holds no tables of backy2; run: backy2 initdb",
+    SchemaState.OLD: "has the tables of an older release; run: backy2 initdb",
+    SchemaState.NEWER: "was changed by a newer release of backy2; install that one",
+}
+
+
+class Database:
+    """One database under one table prefix. Nothing is connected to before the first transaction.
+
+    Threads: any method from any thread, except :meth:`close`; each transaction has a connection of its own.
+    """
+
+    def __init__(self, url: str, table_prefix: str, busy_timeout_s: float) -> None:
+        parsed = _parse(url)
+        self.location = parsed.render_as_string(hide_password=True)
+        self.table_prefix = table_prefix
+        self.tables = tables(table_prefix)
+        self.path = _sqlite_path(parsed)
+        """The file of an SQLite database, else None."""
+        self._engine = _sqlite_engine(parsed, busy_timeout_s) if self.path else _server_engine(parsed)
+        self._writer = self._engine.execution_options(**{_BEGIN: "BEGIN IMMEDIATE"})
+        self._checked = False
+        self._closed = False
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """A transaction that only reads. Raises :class:`SchemaError` unless the schema is current."""
+        self._check()
+        with self.transaction(self._engine) as connection:
+            yield connection
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """A transaction that writes; there is one at a time in the whole database."""
+        self._check()
+        with self.transaction(self._writer) as connection:
+            if self.path is None:
+                counters = self.tables.counters
+                connection.execute(select(counters.c.value).where(counters.c.name == WRITER).with_for_update())
+            yield connection
+
+    @contextmanager
+    def migrate(self) -> Iterator[Connection]:
+        """A transaction that writes, whatever the schema; makes the file of an SQLite database if there is none."""
+        if self.path is not None:
+            _make_file(self.path)
+            self._use_wal()
+        with self.transaction(self._writer) as connection:
+            yield connection
+
+    @contextmanager
+    def transaction(self, engine: Engine) -> Iterator[Connection]:
+        """Commit at the end, or roll back on any exception; translates those of the library."""
+        if self._closed:
+            raise MetaBackendError(f"database {self.location} was closed already")
+        try:
+            with engine.begin() as connection:
+                yield connection
+        except SQLAlchemyError as error:
+            raise translated(error, self.location) from error
+
+    def schema_state(self) -> SchemaState:
+        """Compare the revision in the database with the one this release needs; changes nothing."""
+        if self.path is not None and not os.path.exists(self.path):
+            return SchemaState.EMPTY
+        with self.transaction(self._engine) as connection:
+            return self._state(connection)
+
+    def close(self) -> None:
+        """Close all connections; later transactions fail."""
+        self._closed = True
+        self._engine.dispose()
+
+    def _state(self, connection: Connection) -> SchemaState:
+        if not sqlalchemy.inspect(connection).has_table(self.tables.schema.name):
+            return SchemaState.EMPTY
+        revision = connection.execute(select(self.tables.schema.c.version_num)).scalar()
+        if revision is None:
+            return SchemaState.EMPTY
+        if revision not in REVISIONS:
+            return SchemaState.NEWER
+        return SchemaState.CURRENT if revision == REVISIONS[-1] else SchemaState.OLD
+
+    def _check(self) -> None:
+        if self._checked:
+            return
+        state = self.schema_state()
+        if state is not SchemaState.CURRENT:
+            raise SchemaError(f"database {self.location} {_NEXT_STEP[state]}")
+        self._checked = True
+
+    def _use_wal(self) -> None:
+        # The mode is kept in the file, so it is set once; it cannot be changed inside a transaction.
+        with self.transaction(self._engine.execution_options(**{_BEGIN: ""})) as connection:
+            connection.exec_driver_sql("PRAGMA journal_mode=WAL")
+
+
+def _parse(url: str) -> URL:
+    try:
+        return sqlalchemy.make_url(url)
+    except SQLAlchemyError as error:
+        raise MetaBackendError(
+            "the setting engine of the meta backend is no SQLAlchemy URL; expected something like sqlite:////path/to/file"
+        ) from error
+
+
+def _sqlite_path(url: URL) -> str | None:
+    if url.get_backend_name() != "sqlite":
+        return None
+    if not url.database or url.database == ":memory:" or url.database.startswith("file:"):
+        raise MetaBackendError(
+            f"database {url.render_as_string()} is not a file; expected sqlite:////absolute/path or sqlite:///relative/path"
+        )
+    return os.path.abspath(os.path.expanduser(url.database))
+
+
+def _sqlite_engine(url: URL, busy_timeout_s: float) -> Engine:
+    path = _sqlite_path(url)
+    engine = _engine(url.set(database=path), connect_args={"timeout": busy_timeout_s, "check_same_thread": False})
+    event.listen(engine, "do_connect", _expect_file)
+    event.listen(engine, "connect", _set_up_sqlite)
+    event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _server_engine(url: URL) -> Engine:
+    return _engine(url, isolation_level="READ COMMITTED", pool_pre_ping=True)
+
+
+def _engine(url: URL, **options: Any) -> Engine:
+    # Parameters are hidden in messages, since they may be many thousand rows.
+    try:
+        return sqlalchemy.create_engine(
+            url, poolclass=QueuePool, pool_size=4, max_overflow=-1, hide_parameters=True, **options
+        )
+    except (SQLAlchemyError, ImportError) as error:
+        raise MetaBackendError(
+            f"database {url.render_as_string()} needs a driver that cannot be loaded ({error}); install its Python package"
+        ) from error
+
+
+def _expect_file(dialect: Any, record: Any, arguments: Any, options: Any) -> None:
+    if not os.path.exists(arguments[0]):
+        raise SchemaError(f"database {arguments[0]} does not exist; run: backy2 initdb")
+
+
+def _set_up_sqlite(connection: Any, record: Any) -> None:
+    # The driver must not begin transactions by itself: _begin_sqlite says which kind each one is.
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    cursor.execute("PRAGMA synchronous=FULL")
+    cursor.close()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    statement = connection.get_execution_options().get(_BEGIN, "BEGIN")
+    if statement:
+        connection.exec_driver_sql(statement)
+
+
+def _make_file(path: str) -> None:
+    try:
+        os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
+        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+    except OSError as error:
+        raise MetaBackendError(f"database {path} cannot be made: {error.strerror}; check its folder") from error

@@ -1,0 +1,1 @@
+"""The steps by which alembic makes and changes the tables."""
