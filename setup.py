@@ -1,0 +1,102 @@
+"""Packaging: what is installed, what it needs, and which plugins it brings."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+HERE = Path(__file__).parent
+
+REQUIRED = [
+    "SQLAlchemy>=2.0.20",
+    "alembic>=1.12",
+    "blake3>=0.4",
+    "cliff>=4.13",
+    "pluggy>=1.5",
+    "prettytable>=3.9",
+    "setproctitle>=1.3",
+    "stevedore>=5.6",
+]
+S3 = ["boto3>=1.28"]
+POSTGRESQL = ["psycopg[binary]>=3.1"]
+MYSQL = ["PyMySQL>=1.1"]
+TEST = [
+    "hypothesis>=6.90",
+    "import-linter>=2.1",
+    "mypy>=1.11",
+    "pytest>=8",
+    "pytest-timeout>=2.3",
+    "pytest-xdist>=3.5",
+    "ruff>=0.6",
+    "setuptools>=65.5",
+    "types-PyYAML",
+]
+
+COMMANDS = {
+    "backup": "Backup",
+    "cleanup": "Cleanup",
+    "initdb": "Initdb",
+    "jobs": "Jobs",
+    "ls": "Ls",
+    "plugins_list": "PluginsList",
+    "protect": "Protect",
+    "restore": "Restore",
+    "rm": "Rm",
+    "scrub": "Scrub",
+    "stats": "Stats",
+    "unprotect": "Unprotect",
+}
+FORMATTERS = ("csv", "json", "machine", "table", "value", "yaml")
+
+
+def version() -> str:
+    """The version that the package states, read without importing it."""
+    text = (HERE / "backy2_core" / "__init__.py").read_text(encoding="utf-8")
+    found = re.search(r'^__version__ = "([^"]+)"$', text, re.MULTILINE)
+    assert found is not None, "backy2_core/__init__.py states no __version__"
+    return found[1]
+
+
+def long_description() -> str:
+    """The README, where it is there."""
+    readme = HERE / "README.md"
+    return readme.read_text(encoding="utf-8") if readme.exists() else ""
+
+
+setup(
+    name="backy2",
+    version=version(),
+    description="Backs up block devices in deduplicated blocks; everything that touches the outside is a plugin",
+    long_description=long_description(),
+    long_description_content_type="text/markdown",
+    license="Apache-2.0",
+    license_files=["LICENSE"],
+    python_requires=">=3.11",
+    packages=find_packages(include=["backy2_core", "backy2_core.*", "backy2_plugins", "backy2_plugins.*"]),
+    package_data={"backy2_core": ["py.typed"], "backy2_plugins": ["py.typed"]},
+    zip_safe=False,
+    install_requires=REQUIRED,
+    extras_require={
+        "s3": S3,
+        "postgresql": POSTGRESQL,
+        "mysql": MYSQL,
+        "all": S3 + POSTGRESQL + MYSQL,
+        "test": TEST,
+    },
+    entry_points={
+        "console_scripts": ["backy2 = backy2_core.cli.main:main"],
+        "backy2.sources": [
+            "file = backy2_plugins.sources.file",
+            "null = backy2_plugins.sources.null",
+        ],
+        "backy2.data_backends": [
+            "file = backy2_plugins.data_backends.file",
+            "null = backy2_plugins.data_backends.null",
+        ],
+        "backy2.meta_backends": ["sql = backy2_plugins.meta_backends.sql"],
+        "backy2.formatters": [f"{name} = backy2_plugins.formatters.{name}" for name in FORMATTERS],
+        "backy2.commands": [f"{verb} = backy2_core.cli.commands.{verb}:{name}" for verb, name in COMMANDS.items()],
+    },
+)
