@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import operator
 import threading
 
 from backy2_core.contracts.source import Source
@@ -35,7 +36,7 @@ class SourceComparison:
 
     def compare_stored(self, block: StoredBlock, data: memoryview) -> None:
         """Compare a checked block with the source."""
-        if self._source is not None and self._read(block.number) != data:
+        if self._source is not None and operator.ne(self._read(block.number), data):
             self._differs(block.number)
 
     def compare_sparse(self, blocks: SparseBlocks) -> None:

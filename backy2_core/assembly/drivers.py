@@ -1,0 +1,73 @@
+"""Opens sources, targets, backends and transforms by name, with the settings of their sections."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, cast
+
+from backy2_core.config.load import Config
+from backy2_core.contracts.data_backend import DataBackend
+from backy2_core.contracts.meta_backend import MetaBackend
+from backy2_core.contracts.source import Source, Target, TargetRequest
+from backy2_core.contracts.transform import Transform
+from backy2_core.plugins.discovery import DATA_BACKENDS, META_BACKENDS, SOURCES, TRANSFORMS
+from backy2_core.plugins.registry import LoadedPlugin, PluginRegistry
+from backy2_core.plugins.schemes import scheme_of
+from backy2_core.wrappers.retrying import RetryingDataBackend
+from backy2_core.wrappers.throttled import ThrottledDataBackend
+
+Parameters = dict[str, str | int]
+
+
+class Drivers:
+    """The drivers that a configuration selects. The registry's gate has checked what each hook returns."""
+
+    def __init__(self, config: Config, plugins: PluginRegistry) -> None:
+        self._config = config
+        self._plugins = plugins
+
+    def open_source(self, url: str) -> Source:
+        """Open what ``url`` names for reading."""
+        plugin, settings = self._source(url)
+        return cast(Source, self._plugins.call(plugin, "backy2_open_source", url=url, settings=settings))
+
+    def open_target(self, url: str, request: TargetRequest) -> Target:
+        """Open or make what ``url`` names for a restore."""
+        plugin, settings = self._source(url)
+        target = self._plugins.call(plugin, "backy2_open_target", url=url, settings=settings, request=request)
+        return cast(Target, target)
+
+    def open_meta_backend(self) -> MetaBackend:
+        """Open the database."""
+        plugin, settings = self._configured(META_BACKENDS, self._config.type_of("meta_backend"), "meta_backend")
+        return cast(MetaBackend, self._plugins.call(plugin, "backy2_open_meta_backend", settings=settings))
+
+    def open_data_backend(self) -> DataBackend:
+        """Open the store, retrying what may pass, and throttled where its section says so."""
+        plugin, settings = self._configured(DATA_BACKENDS, self._config.type_of("data_backend"), "data_backend")
+        data = cast(DataBackend, self._plugins.call(plugin, "backy2_open_data_backend", settings=settings))
+        read, write = settings.get("bandwidth_read") or 0, settings.get("bandwidth_write") or 0
+        if read or write:
+            data = ThrottledDataBackend(data, read_bytes_s=read, write_bytes_s=write)
+        return RetryingDataBackend(data)
+
+    def make_transforms(self, names: Sequence[str]) -> list[tuple[str, Transform]]:
+        """The steps of the configured chain."""
+        return [(name, self._transform(name, None)) for name in names]
+
+    def make_opener(self, name: str, parameters: Parameters) -> Transform:
+        """The transform that opens what was sealed with these parameters."""
+        return self._transform(name, parameters)
+
+    def _transform(self, name: str, parameters: Parameters | None) -> Transform:
+        plugin, settings = self._configured(TRANSFORMS, name, f"transform:{name}")
+        made = self._plugins.call(plugin, "backy2_make_transform", settings=settings, parameters=parameters)
+        return cast(Transform, made)
+
+    def _source(self, url: str) -> tuple[LoadedPlugin, dict[str, Any]]:
+        scheme = scheme_of(url, self._plugins.names(SOURCES))
+        return self._configured(SOURCES, scheme, f"source:{scheme}")
+
+    def _configured(self, group: str, name: str, section: str) -> tuple[LoadedPlugin, dict[str, Any]]:
+        plugin = self._plugins.load(group, name)
+        return plugin, self._config.plugin_settings(section, self._plugins.settings(plugin))
