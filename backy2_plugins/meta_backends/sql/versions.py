@@ -21,7 +21,7 @@ from backy2_core.api import (
     VersionState,
     VersionUid,
 )
-from backy2_plugins.meta_backends.sql.bulk import chunks
+from backy2_plugins.meta_backends.sql.bulk import among, chunks
 from backy2_plugins.meta_backends.sql.clock import from_us, now_us, to_us
 from backy2_plugins.meta_backends.sql.counters import reserve
 from backy2_plugins.meta_backends.sql.database import Database
@@ -104,7 +104,7 @@ def change_tags(database: Database, version: VersionId, add: Collection[str], re
     with database.write() as connection:
         found = _listed(connection, database.tables, version)
         for chunk in chunks(set(remove)):
-            connection.execute(delete(tags).where(tags.c.version == version, tags.c.name.in_(chunk)))
+            connection.execute(delete(tags).where(tags.c.version == version, among(connection, tags.c.name, chunk)))
         for name in set(add) - (found.tags - set(remove)):
             connection.execute(insert(tags).values(version=version, name=name))
 
@@ -122,7 +122,7 @@ def versions_of(connection: Connection, tables: Tables, rows: Sequence[Row[Any]]
     """The versions that these rows describe, with their tags."""
     tags: defaultdict[int, set[str]] = defaultdict(set)
     for chunk in chunks(row.id for row in rows):
-        query = select(tables.tags.c.version, tables.tags.c.name).where(tables.tags.c.version.in_(chunk))
+        query = select(tables.tags.c.version, tables.tags.c.name).where(among(connection, tables.tags.c.version, chunk))
         for version, name in connection.execute(query):
             tags[version].add(name)
     return [_version(row, frozenset(tags[row.id])) for row in rows]
@@ -141,7 +141,7 @@ def _change(connection: Connection, tables: Tables, version: VersionId, **values
 
 def _criteria(tables: Tables, which: VersionFilter) -> Iterator[ColumnElement[bool]]:
     versions, tags = tables.versions, tables.tags
-    yield versions.c.state.in_([state for state in which.states if state is not VersionState.REMOVED])
+    yield versions.c.state.in_(list(which.states))
     if which.name is not None:
         yield versions.c.name == which.name
     if which.snapshot_name is not None:
