@@ -13,6 +13,7 @@ from dataclasses import replace
 
 from backy2_core.engine.context import Engine
 from backy2_core.engine.doomed import delete_doomed
+from backy2_core.engine.foresight import foresee
 from backy2_core.engine.lease import running_job
 from backy2_core.engine.orphans import doom_orphans
 from backy2_core.engine.requests import CleanupRequest, CleanupResult
@@ -35,12 +36,11 @@ def cleanup(engine: Engine, request: CleanupRequest) -> CleanupResult:
     Raises :class:`StoreIdentityError` if the store knows versions that the database does not: the database is then empty,
     foreign or out of date, and nothing may be deleted on its word.
     """
-    result = CleanupResult(dry_run=request.dry_run)
     if request.dry_run:
         _check_markers(engine)
-        return sweep_round(engine, None, result)
+        return foresee(engine, full=request.full)
     with running_job(engine, JobKind.CLEANUP, "full" if request.full else "incremental") as lease:
-        result = _abandon(engine, result)
+        result = _abandon(engine)
         result = _round(engine, lease.id, result)
         if request.full:
             orphaned, foreign = doom_orphans(engine, lease)
@@ -57,12 +57,12 @@ def cleanup(engine: Engine, request: CleanupRequest) -> CleanupResult:
     return result
 
 
-def _abandon(engine: Engine, result: CleanupResult) -> CleanupResult:
+def _abandon(engine: Engine) -> CleanupResult:
     abandoned = engine.meta.abandon_versions(engine.options.abandon_incomplete_s)
     for version in abandoned:
         log.info("Version %s was never finished and is given up", version.uid)
         engine.notify(VersionRemoved(version))
-    return replace(result, abandoned_versions=len(abandoned))
+    return CleanupResult(dry_run=False, abandoned_versions=len(abandoned))
 
 
 def _round(engine: Engine, job: JobId, result: CleanupResult) -> CleanupResult:

@@ -19,30 +19,40 @@ from backy2_core.model.job import JobId, JobState
 log = logging.getLogger(__name__)
 
 _BATCH = 1000
+_ALL = 1_000_000_000
 
 
 def doom_orphans(engine: Engine, lease: Lease) -> tuple[int, int]:
-    """Record orphaned objects as ``deleting``; return how many, and how many unrecorded ones were left alone.
-
-    The order matters: which jobs are over is fixed first, then the store is listed, then the records are read.
-    """
-    live = {job.token for job in engine.meta.jobs({JobState.LIVE}, limit=1_000_000)}
+    """Record orphaned objects as ``deleting``; return how many, and how many unrecorded ones were left alone."""
     doomed = foreign = 0
-    for listed in _batches(engine.data.list_blobs()):
-        recorded = engine.meta.recorded_uids(engine.store, [blob.uid for blob in listed])
-        unrecorded = [blob for blob in listed if blob.uid not in recorded]
-        orphans = _orphans(engine, unrecorded, live, lease.id)
+    for orphans, others in find_orphans(engine, lease.id):
         doomed += engine.meta.doom_objects(engine.store, ((blob.uid, blob.stored_size) for blob in orphans))
-        foreign += len(unrecorded) - len(orphans)
+        foreign += others
     if foreign:
         log.info("%d objects without a record were left alone: no job that is over put them there", foreign)
     return doomed, foreign
 
 
-def _orphans(engine: Engine, unrecorded: list[StoredBlob], live: set[JobToken], this_job: JobId) -> list[StoredBlob]:
+def find_orphans(engine: Engine, before: JobId | None) -> Iterator[tuple[list[StoredBlob], int]]:
+    """Orphaned objects in batches, each with the number of other unrecorded objects.
+
+    The order matters: which jobs are over is fixed first, then the store is listed, then the records are read. Jobs that
+    began after the job ``before`` are not over, whatever became of them since.
+    """
+    live = {job.token for job in engine.meta.jobs({JobState.LIVE}, limit=_ALL)}
+    for listed in _batches(engine.data.list_blobs()):
+        recorded = engine.meta.recorded_uids(engine.store, [blob.uid for blob in listed])
+        unrecorded = [blob for blob in listed if blob.uid not in recorded]
+        orphans = _orphans(engine, unrecorded, live, before)
+        yield orphans, len(unrecorded) - len(orphans)
+
+
+def _orphans(
+    engine: Engine, unrecorded: list[StoredBlob], live: set[JobToken], before: JobId | None
+) -> list[StoredBlob]:
     tokens = {blob.uid: job_token_of(blob.uid) for blob in unrecorded}
     ours = engine.meta.find_jobs({token for token in tokens.values() if token is not None and token not in live})
-    over = {token for token, (number, _) in ours.items() if number < this_job}
+    over = {token for token, (number, _) in ours.items() if before is None or number < before}
     return [blob for blob in unrecorded if tokens[blob.uid] in over]
 
 

@@ -25,12 +25,18 @@ class _Decisions:
     drop: list[tuple[int, int]] = field(default_factory=list)
     condemn: list[int] = field(default_factory=list)
 
+    @property
+    def changes(self) -> bool:
+        """True if there is anything to be done."""
+        return bool(self.revive or self.drop or self.condemn)
+
     def sweep(self) -> Sweep:
+        """For the meta backend."""
         return Sweep(self.revive, self.drop, self.condemn)
 
 
-def sweep_round(engine: Engine, horizon: int | None, result: CleanupResult) -> CleanupResult:
-    """One round, adding to ``result``. Without a horizon nothing is changed, and what would be is counted.
+def sweep_round(engine: Engine, horizon: int, result: CleanupResult) -> CleanupResult:
+    """One round, adding to ``result``.
 
     The horizon must have been read before this is called, and after removed versions were dropped.
     """
@@ -42,14 +48,12 @@ def sweep_round(engine: Engine, horizon: int | None, result: CleanupResult) -> C
     return _sweep_blobs(engine, horizon, in_any, in_live, result)
 
 
-def _sweep_segments(engine: Engine, horizon: int | None, in_maps: IdSet, result: CleanupResult) -> CleanupResult:
+def _sweep_segments(engine: Engine, horizon: int, in_maps: IdSet, result: CleanupResult) -> CleanupResult:
     deleted = condemned = 0
     for rows in engine.meta.scan_segments(with_data=False):
         decisions = _judge_segments(rows, horizon, in_maps)
         condemned += len(decisions.condemn)
-        if horizon is None:
-            deleted += len(decisions.drop)
-        elif decisions.revive or decisions.drop or decisions.condemn:
+        if decisions.changes:
             deleted += engine.meta.sweep_segments(decisions.sweep(), horizon)
     return replace(
         result,
@@ -58,14 +62,14 @@ def _sweep_segments(engine: Engine, horizon: int | None, in_maps: IdSet, result:
     )
 
 
-def _judge_segments(rows: Iterable[SegmentRow], horizon: int | None, in_maps: IdSet) -> _Decisions:
+def _judge_segments(rows: Iterable[SegmentRow], horizon: int, in_maps: IdSet) -> _Decisions:
     decisions = _Decisions()
     for row in rows:
         referenced = row.id in in_maps
         if row.condemned is None:
             if not referenced:
                 decisions.condemn.append(row.id)
-        elif horizon is None or row.condemned < horizon:
+        elif row.condemned < horizon:
             (decisions.revive if referenced else decisions.drop).append((row.id, row.generation))
     return decisions
 
@@ -82,25 +86,17 @@ def _referenced_blobs(engine: Engine) -> tuple[IdSet, IdSet]:
     return in_any, in_live
 
 
-def _sweep_blobs(
-    engine: Engine, horizon: int | None, in_any: IdSet, in_live: IdSet, result: CleanupResult
-) -> CleanupResult:
-    deleted = condemned = 0
+def _sweep_blobs(engine: Engine, horizon: int, in_any: IdSet, in_live: IdSet, result: CleanupResult) -> CleanupResult:
+    condemned = 0
     for rows in engine.meta.scan_blobs(engine.store):
         decisions = _judge_blobs(rows, horizon, in_any, in_live)
         condemned += len(decisions.condemn)
-        if horizon is None:
-            deleted += len(decisions.drop)
-        elif decisions.revive or decisions.drop or decisions.condemn:
+        if decisions.changes:
             engine.meta.sweep_blobs(decisions.sweep(), horizon)
-    return replace(
-        result,
-        deleted_blobs=result.deleted_blobs + deleted,
-        condemned_blobs=result.condemned_blobs + condemned,
-    )
+    return replace(result, condemned_blobs=result.condemned_blobs + condemned)
 
 
-def _judge_blobs(rows: Sequence[BlobRow], horizon: int | None, in_any: IdSet, in_live: IdSet) -> _Decisions:
+def _judge_blobs(rows: Sequence[BlobRow], horizon: int, in_any: IdSet, in_live: IdSet) -> _Decisions:
     decisions = _Decisions()
     for row in rows:
         if row.state is BlobState.DELETING:
@@ -108,7 +104,7 @@ def _judge_blobs(rows: Sequence[BlobRow], horizon: int | None, in_any: IdSet, in
         if row.condemned is None:
             if row.id not in in_live:
                 decisions.condemn.append(row.id)
-        elif horizon is None or row.condemned < horizon:
+        elif row.condemned < horizon:
             if row.id in in_live:
                 decisions.revive.append((row.id, row.generation))
             elif row.id not in in_any:
