@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Sequence
 from sqlalchemy import Connection, select, update
 
 from backy2_core.api import BlobId, BlobRecord, BlobState, BlobUid, DedupKey, JobId, NewBlob, StoreId
-from backy2_plugins.meta_backends.sql.bulk import chunks, head_of, insert_rows
+from backy2_plugins.meta_backends.sql.bulk import among, chunks, head_of, insert_rows
 from backy2_plugins.meta_backends.sql.clock import now_us
 from backy2_plugins.meta_backends.sql.counters import reserve
 from backy2_plugins.meta_backends.sql.database import Database
@@ -47,15 +47,15 @@ def find_blobs(
         blobs.c.state == BlobState.STORED,
         blobs.c.condemned.is_(None),
     )
-    keys = {(block.checksum, block.size): block for block in wanted}
-    found: dict[DedupKey, BlobId] = {}
+    blocks = {(block.checksum, block.size): block for block in wanted}
+    found: dict[tuple[bytes, int], int] = {}
     with database.read() as connection:
-        for heads in chunks({head_of(checksum) for checksum, _ in keys}):
-            for number, checksum, size in connection.execute(query.where(blobs.c.checksum_head.in_(heads))):
-                block = keys.get((checksum, size))
-                if block is not None and number < found.get(block, number + 1):
-                    found[block] = number
-    return found
+        for heads in chunks({head_of(checksum) for checksum, _ in blocks}):
+            rows = connection.execute(query.where(among(connection, blobs.c.checksum_head, heads))).all()
+            # From the highest id down, so that the lowest one stays.
+            for number, checksum, size in sorted(rows, reverse=True):
+                found[checksum, size] = number
+    return {blocks[key]: BlobId(number) for key, number in found.items() if key in blocks}
 
 
 def add_blobs(database: Database, job: JobId, store: StoreId, blobs: Sequence[NewBlob]) -> list[BlobId]:
@@ -116,7 +116,7 @@ def read_blobs(database: Database, ids: Collection[BlobId]) -> dict[BlobId, Blob
     records = {}
     with database.read() as connection:
         for chunk in chunks(sorted(set(ids))):
-            for row in connection.execute(query.where(blobs.c.id.in_(chunk))):
+            for row in connection.execute(query.where(among(connection, blobs.c.id, chunk))):
                 number, store, uid, size, stored_size, hash_name, checksum, key, spec, envelope, state = row
                 records[BlobId(number)] = BlobRecord(
                     id=BlobId(number),
@@ -140,7 +140,9 @@ def set_blob_state(database: Database, ids: Collection[BlobId], state: BlobState
     with database.write() as connection:
         changed = 0
         for chunk in chunks(sorted(set(ids))):
-            change = update(blobs).where(blobs.c.id.in_(chunk), blobs.c.state == only).values(state=state)
+            change = (
+                update(blobs).where(among(connection, blobs.c.id, chunk), blobs.c.state == only).values(state=state)
+            )
             changed += connection.execute(change).rowcount
     return changed
 
@@ -152,7 +154,7 @@ def unusable_blobs(connection: Connection, tables: Tables, ids: Iterable[BlobId]
     condemned: list[BlobId] = []
     for chunk in chunks(sorted(set(ids))):
         missing = set(chunk)
-        query = select(blobs.c.id, blobs.c.state, blobs.c.condemned).where(blobs.c.id.in_(chunk))
+        query = select(blobs.c.id, blobs.c.state, blobs.c.condemned).where(among(connection, blobs.c.id, chunk))
         for number, state, stamp in connection.execute(query):
             if state not in (BlobState.DELETING, BlobState.DAMAGED):
                 missing.discard(number)
@@ -161,5 +163,5 @@ def unusable_blobs(connection: Connection, tables: Tables, ids: Iterable[BlobId]
         unusable.extend(sorted(missing))
     if not unusable:
         for chunk in chunks(condemned):
-            connection.execute(update(blobs).where(blobs.c.id.in_(chunk)).values(condemned=None))
+            connection.execute(update(blobs).where(among(connection, blobs.c.id, chunk)).values(condemned=None))
     return unusable

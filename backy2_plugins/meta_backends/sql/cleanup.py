@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Table, Update, delete, select, tuple_, update
+from sqlalchemy import ColumnElement, Connection, Delete, Table, Update, delete, select, tuple_, update
 
 from backy2_core.api import (
     BlobRow,
@@ -18,7 +18,7 @@ from backy2_core.api import (
     VersionId,
     VersionState,
 )
-from backy2_plugins.meta_backends.sql.bulk import chunks
+from backy2_plugins.meta_backends.sql.bulk import among, chunks
 from backy2_plugins.meta_backends.sql.clock import duration_us, now_us
 from backy2_plugins.meta_backends.sql.counters import highest
 from backy2_plugins.meta_backends.sql.database import Database
@@ -47,9 +47,11 @@ def abandon_versions(database: Database, older_than_s: float) -> list[Version]:
         ids = [row.id for row in connection.execute(abandoned)]
         found = []
         for chunk in chunks(ids):
-            connection.execute(update(table).where(table.c.id.in_(chunk)).values(state=VersionState.REMOVED))
+            connection.execute(
+                update(table).where(among(connection, table.c.id, chunk)).values(state=VersionState.REMOVED)
+            )
             found += versions_of(
-                connection, tables, connection.execute(select(table).where(table.c.id.in_(chunk))).all()
+                connection, tables, connection.execute(select(table).where(among(connection, table.c.id, chunk))).all()
             )
     return found
 
@@ -62,10 +64,10 @@ def purge_versions(database: Database, only: Collection[VersionId]) -> int:
     purged = 0
     for chunk in chunks(sorted(set(only)), _VERSIONS):
         with database.write() as connection:
-            ids = list(connection.execute(removed.where(table.c.id.in_(chunk))).scalars())
-            connection.execute(delete(tables.maps).where(tables.maps.c.version.in_(ids)))
-            connection.execute(delete(tables.tags).where(tables.tags.c.version.in_(ids)))
-            connection.execute(delete(table).where(table.c.id.in_(ids)))
+            ids = list(connection.execute(removed.where(among(connection, table.c.id, chunk))).scalars())
+            connection.execute(delete(tables.maps).where(among(connection, tables.maps.c.version, ids)))
+            connection.execute(delete(tables.tags).where(among(connection, tables.tags.c.version, ids)))
+            connection.execute(delete(table).where(among(connection, table.c.id, ids)))
         purged += len(ids)
     return purged
 
@@ -113,12 +115,9 @@ def sweep_segments(database: Database, sweep: Sweep, horizon: int) -> int:
     """Change segments; see the contract."""
     segments = database.tables.segments
     with database.write() as connection:
-        for seen in _seen(segments, sweep.revive, horizon):
-            connection.execute(update(segments).where(*seen).values(condemned=None))
-        dropped = sum(
-            connection.execute(delete(segments).where(*seen)).rowcount for seen in _seen(segments, sweep.drop, horizon)
-        )
-        _condemn(connection, database.tables, update(segments), segments, sweep.condemn)
+        _change_seen(connection, update(segments).values(condemned=None), sweep.revive, horizon)
+        dropped = _change_seen(connection, delete(segments), sweep.drop, horizon)
+        _condemn(connection, database.tables, update(segments), sweep.condemn)
     return dropped
 
 
@@ -127,13 +126,9 @@ def sweep_blobs(database: Database, sweep: Sweep, horizon: int) -> int:
     blobs = database.tables.blobs
     change = update(blobs).where(blobs.c.state != BlobState.DELETING)
     with database.write() as connection:
-        for seen in _seen(blobs, sweep.revive, horizon):
-            connection.execute(change.where(*seen).values(condemned=None))
-        dropped = sum(
-            connection.execute(change.where(*seen).values(state=BlobState.DELETING)).rowcount
-            for seen in _seen(blobs, sweep.drop, horizon)
-        )
-        _condemn(connection, database.tables, change, blobs, sweep.condemn)
+        _change_seen(connection, change.values(condemned=None), sweep.revive, horizon)
+        dropped = _change_seen(connection, change.values(state=BlobState.DELETING), sweep.drop, horizon)
+        _condemn(connection, database.tables, change, sweep.condemn)
     return dropped
 
 
@@ -151,18 +146,23 @@ def _pages(
         last = rows[-1].id
 
 
-def _seen(table: Table, rows: Iterable[tuple[int, int]], horizon: int) -> Iterator[tuple[ColumnElement[bool], ...]]:
-    """Conditions under which these rows are still as they were seen, with a stamp below the horizon."""
+def _change_seen(connection: Connection, change: Update | Delete, rows: Iterable[tuple[int, int]], horizon: int) -> int:
+    """Change rows (id, generation) that are still as they were seen, with a stamp below the horizon; return how many."""
     generations: dict[int, list[int]] = {}
     for number, generation in rows:
         generations.setdefault(generation, []).append(number)
+    table, changed = change.table.c, 0
     for generation, numbers in generations.items():
+        still = change.where(table.generation == generation, table.condemned < horizon)
         for chunk in chunks(numbers):
-            yield (table.c.id.in_(chunk), table.c.generation == generation, table.c.condemned < horizon)
+            changed += connection.execute(still.where(among(connection, table.id, chunk))).rowcount
+    return changed
 
 
-def _condemn(connection: Connection, tables: Tables, change: Update, table: Table, ids: Iterable[int]) -> None:
-    stamp = highest(connection, tables, "jobs")
+def _condemn(connection: Connection, tables: Tables, change: Update, ids: Iterable[int]) -> None:
+    table = change.table.c
+    marked = change.where(table.condemned.is_(None)).values(
+        condemned=highest(connection, tables, "jobs"), generation=table.generation + 1
+    )
     for chunk in chunks(ids):
-        marked = change.where(table.c.id.in_(chunk), table.c.condemned.is_(None))
-        connection.execute(marked.values(condemned=stamp, generation=table.c.generation + 1))
+        connection.execute(marked.where(among(connection, table.id, chunk)))

@@ -8,7 +8,7 @@ from sqlalchemy import Connection, delete, literal_column, select
 
 from backy2_core.api import BlobId, BlobState, BlobUid, DoomedBlob, NewBlob, StoreId
 from backy2_plugins.meta_backends.sql.blobs import insert_blobs
-from backy2_plugins.meta_backends.sql.bulk import chunks
+from backy2_plugins.meta_backends.sql.bulk import among, chunks
 from backy2_plugins.meta_backends.sql.database import Database
 from backy2_plugins.meta_backends.sql.schema import Tables
 
@@ -34,7 +34,9 @@ def forget_blobs(database: Database, ids: Collection[BlobId]) -> int:
     blobs = database.tables.blobs
     with database.write() as connection:
         return sum(
-            connection.execute(delete(blobs).where(blobs.c.id.in_(chunk), blobs.c.state == BlobState.DELETING)).rowcount
+            connection.execute(
+                delete(blobs).where(among(connection, blobs.c.id, chunk), blobs.c.state == BlobState.DELETING)
+            ).rowcount
             for chunk in chunks(sorted(set(ids)))
         )
 
@@ -62,6 +64,6 @@ def _recorded(connection: Connection, tables: Tables, store: StoreId, uids: Coll
     blobs = tables.blobs
     found: set[BlobUid] = set()
     for chunk in chunks(uids):
-        query = select(blobs.c.uid).where(blobs.c.uid.in_(chunk), blobs.c.store == store)
+        query = select(blobs.c.uid).where(among(connection, blobs.c.uid, chunk), blobs.c.store == store)
         found.update(BlobUid(uid) for uid in connection.execute(query).scalars())
     return found

@@ -20,7 +20,7 @@ from backy2_core.api import (
     blob_ids,
     segment_count,
 )
-from backy2_plugins.meta_backends.sql.bulk import chunks
+from backy2_plugins.meta_backends.sql.bulk import among, chunks
 from backy2_plugins.meta_backends.sql.clock import from_us, to_us
 from backy2_plugins.meta_backends.sql.counters import reserve
 from backy2_plugins.meta_backends.sql.database import Database
@@ -82,7 +82,7 @@ def _check_segments(connection: Connection, tables: Tables, version: Version, id
     wanted = set(ids)
     condemned = []
     for chunk in chunks(sorted(wanted)):
-        query = select(segments.c.id, segments.c.condemned).where(segments.c.id.in_(chunk))
+        query = select(segments.c.id, segments.c.condemned).where(among(connection, segments.c.id, chunk))
         for number, stamp in connection.execute(query):
             wanted.discard(number)
             if stamp is not None:
@@ -92,7 +92,7 @@ def _check_segments(connection: Connection, tables: Tables, version: Version, id
             f"version {version.uid} refers to segments that are not stored (such as {min(wanted)}); back up again"
         )
     for chunk in chunks(condemned):
-        connection.execute(update(segments).where(segments.c.id.in_(chunk)).values(condemned=None))
+        connection.execute(update(segments).where(among(connection, segments.c.id, chunk)).values(condemned=None))
 
 
 def _refers_to_damage(connection: Connection, tables: Tables, version: VersionId) -> bool:
@@ -104,10 +104,10 @@ def _refers_to_damage(connection: Connection, tables: Tables, version: VersionId
     segments = tables.segments
     for _, ids in parts_from(connection, tables, version, 0):
         for chunk in chunks(sorted(set(ids)), 128):
-            data = connection.execute(select(segments.c.data).where(segments.c.id.in_(chunk))).scalars()
+            data = connection.execute(select(segments.c.data).where(among(connection, segments.c.id, chunk))).scalars()
             used = {blob for packed in data for blob in blob_ids(packed)}
             for keys in chunks(sorted(used)):
-                if connection.execute(damaged.where(blobs.c.id.in_(keys)).limit(1)).first() is not None:
+                if connection.execute(damaged.where(among(connection, blobs.c.id, keys)).limit(1)).first() is not None:
                     return True
     return False
 

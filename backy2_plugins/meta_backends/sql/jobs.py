@@ -23,7 +23,7 @@ from backy2_core.api import (
     VersionId,
     VersionState,
 )
-from backy2_plugins.meta_backends.sql.bulk import chunks
+from backy2_plugins.meta_backends.sql.bulk import among, chunks
 from backy2_plugins.meta_backends.sql.clock import duration_us, from_us, now_us
 from backy2_plugins.meta_backends.sql.counters import reserve
 from backy2_plugins.meta_backends.sql.database import Database
@@ -114,7 +114,7 @@ def find_jobs(database: Database, tokens: Collection[JobToken]) -> dict[JobToken
     found = {}
     with database.read() as connection:
         for chunk in chunks(set(tokens)):
-            query = select(table.c.token, table.c.id, table.c.state).where(table.c.token.in_(chunk))
+            query = select(table.c.token, table.c.id, table.c.state).where(among(connection, table.c.token, chunk))
             for token, number, state in connection.execute(query):
                 found[JobToken(token)] = (JobId(number), JobState(state))
     return found
@@ -183,7 +183,7 @@ def _named(connection: Connection, tables: Tables, jobs: Iterable[int]) -> defau
     uses = tables.uses
     named: defaultdict[int, list[VersionId]] = defaultdict(list)
     for chunk in chunks(jobs):
-        query = select(uses.c.job, uses.c.version).where(uses.c.job.in_(chunk)).order_by(uses.c.version)
+        query = select(uses.c.job, uses.c.version).where(among(connection, uses.c.job, chunk)).order_by(uses.c.version)
         for job, version in connection.execute(query):
             named[job].append(version)
     return named

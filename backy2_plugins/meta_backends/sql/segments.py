@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 from sqlalchemy import Connection, select
 
 from backy2_core.api import NewSegment, SegmentId, StoredSegment
-from backy2_plugins.meta_backends.sql.bulk import chunks, head_of, insert_rows
+from backy2_plugins.meta_backends.sql.bulk import among, chunks, head_of, insert_rows
 from backy2_plugins.meta_backends.sql.counters import reserve
 from backy2_plugins.meta_backends.sql.database import Database
 from backy2_plugins.meta_backends.sql.schema import Tables
@@ -35,7 +35,9 @@ def read_segments(database: Database, ids: Collection[SegmentId]) -> dict[Segmen
     found = {}
     with database.read() as connection:
         for chunk in chunks(sorted(set(ids))):
-            query = select(segments.c.id, segments.c.digest, segments.c.data).where(segments.c.id.in_(chunk))
+            query = select(segments.c.id, segments.c.digest, segments.c.data).where(
+                among(connection, segments.c.id, chunk)
+            )
             for number, digest, data in connection.execute(query):
                 found[SegmentId(number)] = StoredSegment(number, digest, data)
     return found
@@ -47,7 +49,7 @@ def read_digests(database: Database, ids: Collection[SegmentId]) -> dict[Segment
     found: dict[SegmentId, bytes] = {}
     with database.read() as connection:
         for chunk in chunks(sorted(set(ids))):
-            query = select(segments.c.id, segments.c.digest).where(segments.c.id.in_(chunk))
+            query = select(segments.c.id, segments.c.digest).where(among(connection, segments.c.id, chunk))
             found.update((number, digest) for number, digest in connection.execute(query))
     return found
 
@@ -58,7 +60,7 @@ def _find(connection: Connection, tables: Tables, segments: Sequence[NewSegment]
     query = select(table.c.id, table.c.data).where(table.c.condemned.is_(None))
     found: dict[bytes, SegmentId] = {}
     for heads in chunks({head_of(segment.digest) for segment in segments}):
-        for number, data in connection.execute(query.where(table.c.digest_head.in_(heads))):
+        for number, data in connection.execute(query.where(among(connection, table.c.digest_head, heads))):
             if data in wanted:
                 found[data] = SegmentId(min(number, found.get(data, number)))
     return found
