@@ -1,0 +1,1 @@
+"""The command line: one module a verb in ``commands``; the only floor that prints."""

@@ -1,0 +1,174 @@
+"""The application: cliff's, with our global options, our verbs and our way to end."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import functools
+import logging
+import os
+import traceback
+from typing import Any, TextIO
+
+from cliff.app import App
+
+from backy2_core import __version__
+from backy2_core.cli.catalogue import Catalogue
+from backy2_core.cli.help import Help, write_overview
+from backy2_core.cli.logs import Logging, command_line, journal
+from backy2_core.cli.options import build_parser
+from backy2_core.cli.outcome import EXIT_USAGE, Outcome, OutputClosed, outcome_of
+from backy2_core.cli.progress import Bar, LogLines, ProgressBoard, Title, View
+from backy2_core.errors import ConfigError, UsageError
+from backy2_core.plugins.discovery import installed_entries
+from backy2_core.plugins.registry import PluginRegistry
+
+DESCRIPTION = "Backs up block devices in deduplicated blocks, and restores them."
+
+
+class BackyApp(App):
+    """One run of ``backy2``; serves for one call of :meth:`run`.
+
+    Differs from cliff's application: global options only before the verb, no interactive mode, every exception
+    becomes its exit code, and the log file is told of the run.
+    """
+
+    NAME = "backy2"
+
+    def __init__(self, stdout: TextIO, stderr: TextIO) -> None:
+        self.entries = installed_entries()
+        self.catalogue = Catalogue(self.entries)
+        super().__init__(DESCRIPTION, __version__, self.catalogue, stdout=stdout, stderr=stderr)
+        self.catalogue.add_command("help", Help)
+        # cliff's completion knows nothing of the options before the verb, and completes with verbs behind every word.
+        del self.catalogue.commands["complete"]
+        self.words: list[str] = []
+        """The arguments behind the verb."""
+        self.options = argparse.Namespace(config=None, machine_output=False, verbose=False, quiet=False, debug=False)
+        self._process_name = self.NAME
+        self._recorded = False
+        self._argv: list[str] = []
+
+    @functools.cached_property
+    def registry(self) -> PluginRegistry:
+        """The plugins of this run, for what needs no configuration."""
+        return PluginRegistry(self.entries)
+
+    def build_option_parser(
+        self, description: str | None, version: str | None, argparse_kwargs: dict[str, Any] | None = None
+    ) -> argparse.ArgumentParser:
+        """Ours in place of cliff's."""
+        return build_parser(self.NAME, description, lambda: self.show_overview(self.stdout))
+
+    def show_overview(self, out: TextIO) -> None:
+        """Write the help of the whole program."""
+        try:
+            write_overview(self.parser, self.catalogue, out)
+            out.flush()
+        except BrokenPipeError as error:
+            raise OutputClosed from error
+
+    def make_progress(self) -> ProgressBoard:
+        """What shows how far a job is: a bar on a terminal or lines in the log, and the process title."""
+        shown: View = self._bar or LogLines()
+        return ProgressBoard([Title(self._process_name), shown])
+
+    def run(self, argv: list[str]) -> int:
+        """Run one command line and return its exit code; raises nothing."""
+        self._argv = argv
+        try:
+            self.options = self.parser.parse_args(argv)
+            if not self.options.words:
+                self.show_overview(self.stderr)
+                return EXIT_USAGE
+        except (SystemExit, OutputClosed) as end:
+            return outcome_of(end).exit_code
+        self._logging = Logging(self.stderr, self._console_level(), self._make_room)
+        try:
+            return self._run_to_outcome()
+        finally:
+            self._logging.close()
+
+    def run_subcommand(self, argv: list[str]) -> int:
+        """Find the verb, parse its arguments, run it. Errors pass through."""
+        factory, name, self.words = self.catalogue.find_command(argv)
+        command = factory(self, self.options, cmd_name=name)
+        parsed = command.get_parser(f"{self.NAME} {name}").parse_args(self.words)
+        self._record_start()
+        return command.run(parsed)
+
+    @functools.cached_property
+    def _bar(self) -> Bar | None:
+        silent = self.options.machine_output or self.options.quiet or os.environ.get("TERM") == "dumb"
+        return Bar(self.stderr) if self.stderr.isatty() and not silent else None
+
+    def _make_room(self) -> None:
+        if self._bar is not None:
+            self._bar.clear()
+
+    def _console_level(self) -> int:
+        if self.options.machine_output:
+            return logging.ERROR
+        if self.options.quiet:
+            return logging.WARNING
+        return logging.DEBUG if self.options.verbose else logging.INFO
+
+    def _run_to_outcome(self) -> int:
+        failure: BaseException | None = None
+        try:
+            outcome = Outcome(self.run_subcommand(self.options.words))
+            self._flush_output()
+        except BaseException as error:  # the end of the line: whatever it is becomes an exit code here
+            outcome, failure = outcome_of(error), error
+        self._report(outcome, failure)
+        return outcome.exit_code
+
+    def _flush_output(self) -> None:
+        try:
+            self.stdout.flush()
+        except BrokenPipeError as error:
+            raise OutputClosed from error
+
+    def _record_start(self) -> None:
+        """Open the log file and write the command line to it."""
+        if self._recorded:
+            return
+        self._recorded = True
+        # Imported here: `--help` and a mistyped verb need no configuration.
+        from backy2_core.config.load import load_config
+
+        try:
+            core = load_config(self.options.config).core
+        except ConfigError:
+            # Whoever needs the configuration fails with this very error; listing the plugins does not need it.
+            return
+        self._process_name = core.process_name
+        self._logging.open_file(core.logfile)
+        journal.info("$ %s", command_line(self._argv))
+
+    def _report(self, outcome: Outcome, failure: BaseException | None) -> None:
+        """Tell the console and the log file how it ended."""
+        if isinstance(failure, SystemExit) and outcome.exit_code == 0:
+            return
+        self._record_start()
+        if failure is None:
+            (journal.info if outcome.exit_code == 0 else journal.error)(outcome.log_line)
+            return
+        known = isinstance(failure, UsageError) or not isinstance(failure, Exception)
+        journal.error(outcome.log_line, exc_info=None if known else failure)
+        argparse_told = type(failure) is SystemExit
+        if outcome.message and not argparse_told:
+            self._complain(outcome, failure)
+
+    def _complain(self, outcome: Outcome, failure: BaseException) -> None:
+        self._make_room()
+        text = outcome.message or ""
+        if outcome.unexpected:
+            details = f"details are in the log file {self._logging.path}; " if self._logging.path else ""
+            text = f"{text}; {details}run with --debug for the traceback"
+        # Where nobody reads standard error any more, there is nobody to tell.
+        with contextlib.suppress(OSError):
+            if self.options.debug:
+                traceback.print_exception(failure, file=self.stderr)
+            self.stderr.write(f"ERROR: {text}\n")
+            self.stderr.flush()

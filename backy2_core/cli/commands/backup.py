@@ -1,0 +1,161 @@
+"""Verb ``backup``."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from backy2_core.cli.verbs import RecordVerb
+from backy2_core.errors import (
+    ConfigError,
+    DamageError,
+    DataBackendError,
+    HintsError,
+    JobLostError,
+    MetaBackendError,
+    NotFoundError,
+    PluginError,
+    RefusedError,
+    SourceError,
+    TransformError,
+    UsageError,
+)
+
+if TYPE_CHECKING:
+    from backy2_core.contracts.meta_backend import MetaBackend
+    from backy2_core.engine.requests import BackupRequest, BackupResult
+
+
+class Backup(RecordVerb):
+    """Back up a source as a new version.
+
+    Reads SOURCE (a URL such as file:///dev/vg0/vm1 or rbd://pool/image@snapshot) and stores
+    what is not stored yet. With a list of changed ranges (-r) only those are read; all other
+    blocks are taken from the version given with -f, or are zeros without one. An interrupted
+    backup leaves an incomplete version, which -c continues with the same arguments.
+    Prints the new version; under -m only its uid.
+    """
+
+    example = """
+    backy2 backup -s monday -t daily file:///dev/vg0/vm1-snapshot vm1
+    rbd diff --format json pool/vm1@tuesday --from-snap monday \\
+        | backy2 backup -s tuesday -r - -f latest:vm1 rbd://pool/vm1@tuesday vm1
+    """
+    exits = (
+        HintsError,
+        ConfigError,
+        PluginError,
+        SourceError,
+        DataBackendError,
+        MetaBackendError,
+        NotFoundError,
+        RefusedError,
+        JobLostError,
+        TransformError,
+        DamageError,
+    )
+    columns = (
+        "uid",
+        "name",
+        "snapshot_name",
+        "date",
+        "state",
+        "size_bytes",
+        "bytes_read",
+        "bytes_written",
+        "bytes_dedup",
+        "bytes_sparse",
+        "bytes_kept",
+        "duration_s",
+    )
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        """The original's, and ``-c``."""
+        parser.add_argument("source", metavar="SOURCE", help="URL of what to back up")
+        parser.add_argument("name", metavar="NAME", help="name of the versions of this source")
+        parser.add_argument("-s", "--snapshot-name", default="", metavar="SNAPSHOT", help="name of the snapshot")
+        parser.add_argument(
+            "-r",
+            "--rbd",
+            "--hints",
+            dest="hints",
+            metavar="FILE",
+            help="changed ranges, as `rbd diff --format json` prints them; - is standard input",
+        )
+        parser.add_argument("-f", "--from-version", metavar="UID", help="take unchanged blocks from this version")
+        parser.add_argument(
+            "-t", "--tag", action="append", default=[], metavar="TAG", help="a tag, or several with commas; repeatable"
+        )
+        parser.add_argument("-c", "--continue-version", metavar="UID", help="continue this incomplete version")
+
+    def record(self, parsed_args: argparse.Namespace) -> Sequence[Any]:
+        """Back up."""
+        from backy2_core.engine.backup import backup
+
+        with self.installation() as installation:
+            result = backup(installation.engine, _request(installation.meta, parsed_args))
+        if result.version.state.name != "VALID":
+            self.failure = DamageError(
+                f"Version {result.version.uid} refers to blocks that turned out damaged; `backy2 scrub` names them."
+            )
+        return _record(result)
+
+    def produce_output(self, parsed_args: argparse.Namespace, column_names: Sequence[str], data: Any) -> int:
+        """The record; for programs the uid alone on a line, as scripts around the original expect."""
+        if parsed_args.formatter == "machine" and not parsed_args.columns:
+            self.app.stdout.write(f"{data[0]}\n")
+            return 0
+        return super().produce_output(parsed_args, column_names, data)
+
+
+def split_tags(texts: Iterable[str]) -> frozenset[str]:
+    """The tags of all ``-t`` options; each may hold several with commas between."""
+    return frozenset(tag for text in texts for part in text.split(",") if (tag := part.strip()))
+
+
+def _request(meta: MetaBackend, parsed_args: argparse.Namespace) -> BackupRequest:
+    from backy2_core.engine.lookup import find_version
+    from backy2_core.engine.requests import BackupRequest
+
+    base, resume = parsed_args.from_version, parsed_args.continue_version
+    return BackupRequest(
+        source=parsed_args.source,
+        name=parsed_args.name,
+        snapshot_name=parsed_args.snapshot_name,
+        tags=split_tags(parsed_args.tag),
+        hints=None if parsed_args.hints is None else _read_hints(parsed_args.hints),
+        base=find_version(meta, base).uid if base else None,
+        resume=find_version(meta, resume).uid if resume else None,
+    )
+
+
+def _read_hints(path: str) -> str:
+    try:
+        return sys.stdin.read() if path == "-" else Path(path).read_text(encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"The hints file {path} cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise HintsError(f"The hints file {path} is no UTF-8 text: {error.reason}") from error
+
+
+def _record(result: BackupResult) -> Sequence[Any]:
+    from backy2_core.cli.cells import Moment
+
+    version, counts = result.version, result.statistics.counts
+    return (
+        version.uid,
+        version.name,
+        version.snapshot_name,
+        Moment(version.date),
+        version.state.name.lower(),
+        version.geometry.size_bytes,
+        counts.bytes_read,
+        counts.bytes_written,
+        counts.bytes_dedup,
+        counts.bytes_sparse,
+        counts.bytes_kept,
+        round(result.statistics.duration_s, 3),
+    )

@@ -1,0 +1,67 @@
+"""Verb ``ls``."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from backy2_core.cli.verbs import ListVerb
+from backy2_core.errors import ConfigError, MetaBackendError, PluginError
+
+if TYPE_CHECKING:
+    from backy2_core.model.version import Version
+
+_ORIGINAL = ("date", "name", "snapshot_name", "size", "size_bytes", "uid", "valid", "protected", "tags")
+
+
+class Ls(ListVerb):
+    """List versions.
+
+    By name, then date. Without arguments all of them; NAME and the options narrow that down,
+    and combine. `size` counts blocks. Times are UTC. Under -m the columns are those of
+    the original backy2 2.9.
+    """
+
+    example = """
+    backy2 ls vm1
+    backy2 ls -t daily -c date -c uid -f csv
+    backy2 -m ls
+    """
+    exits = (ConfigError, PluginError, MetaBackendError)
+    columns = (*_ORIGINAL, "expire", "state")
+    machine_columns = _ORIGINAL
+    record_type = "version"
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        """The original's."""
+        parser.add_argument("name", nargs="?", metavar="NAME", help="only versions of this name")
+        parser.add_argument("-s", "--snapshot-name", metavar="SNAPSHOT", help="only those of this snapshot name")
+        parser.add_argument("-t", "--tag", metavar="TAG", help="only those with this tag")
+
+    def rows(self, parsed_args: argparse.Namespace) -> Iterable[Sequence[Any]]:
+        """A row a version."""
+        from backy2_core.model.version import VersionFilter
+
+        which = VersionFilter(name=parsed_args.name, snapshot_name=parsed_args.snapshot_name, tag=parsed_args.tag)
+        with self.installation() as installation:
+            return [_row(version) for version in installation.meta.versions(which)]
+
+
+def _row(version: Version) -> Sequence[Any]:
+    from backy2_core.cli.cells import Moment, Names
+    from backy2_core.model.version import VersionState
+
+    return (
+        Moment(version.date),
+        version.name,
+        version.snapshot_name,
+        version.geometry.count,
+        version.geometry.size_bytes,
+        version.uid,
+        version.state is VersionState.VALID,
+        version.protected,
+        Names(version.tags),
+        Moment(version.expire),
+        version.state.name.lower(),
+    )

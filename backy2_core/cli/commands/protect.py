@@ -1,0 +1,38 @@
+"""Verb ``protect``."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+
+from backy2_core.cli.verbs import PlainVerb
+from backy2_core.errors import ConfigError, MetaBackendError, NotFoundError, PluginError, RefusedError
+
+log = logging.getLogger(__name__)
+
+
+class Protect(PlainVerb):
+    """Protect a version from being removed.
+
+    A protected version is refused by rm, even with --force, until unprotect lifts that.
+    Refused for a version that is protected already.
+    """
+
+    example = """
+    backy2 protect latest:vm1
+    """
+    exits = (ConfigError, PluginError, MetaBackendError, NotFoundError, RefusedError)
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        """The version."""
+        parser.add_argument("uid", metavar="UID", help="the version: its uid, the beginning of it, or latest:NAME")
+
+    def act(self, parsed_args: argparse.Namespace) -> None:
+        """Protect."""
+        from backy2_core.engine.lookup import find_version
+        from backy2_core.engine.retention import protect
+
+        with self.installation() as installation:
+            version = find_version(installation.meta, parsed_args.uid)
+            protect(installation.meta, version)
+        log.info("Protected version %s of %s", version.uid, version.name)

@@ -1,0 +1,1 @@
+"""Output formatters: how rows and records are written."""

@@ -1,0 +1,40 @@
+"""Formatter ``csv``: a header line and comma-separated values."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterable, Sequence
+from typing import Any, TextIO
+
+from cliff.formatters.commaseparated import CSVLister
+
+from backy2_core.api import API_VERSION, ListFormatter, SingleFormatter, hookimpl
+from backy2_plugins.formatters.flat import flat_row
+
+backy2_api_version = API_VERSION
+
+
+class CSVFormatter(CSVLister, SingleFormatter):
+    """cliff's CSV, for records too (as one row), and with lists joined by commas within their cell."""
+
+    def emit_list(
+        self,
+        column_names: Sequence[str],
+        data: Iterable[Sequence[Any]],
+        stdout: TextIO,
+        parsed_args: argparse.Namespace,
+    ) -> None:
+        """Write the header line and a line for each row."""
+        super().emit_list(column_names, (flat_row(row) for row in data), stdout, parsed_args)
+
+    def emit_one(
+        self, column_names: Sequence[str], data: Sequence[Any], stdout: TextIO, parsed_args: argparse.Namespace
+    ) -> None:
+        """Write the header line and one line."""
+        self.emit_list(column_names, [data], stdout, parsed_args)
+
+
+@hookimpl
+def backy2_make_formatter() -> ListFormatter:
+    """For lists and records."""
+    return CSVFormatter()

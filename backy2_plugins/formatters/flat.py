@@ -1,0 +1,21 @@
+"""Cells as one text each, for formats that know no lists and no null."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from cliff.columns import FormattableColumn
+
+
+def flat_cell(cell: Any) -> Any:
+    """The cell's value for programs, a list joined by commas, nothing as an empty text; numbers stay numbers."""
+    value = cell.machine_readable() if isinstance(cell, FormattableColumn) else cell
+    if value is None:
+        return ""
+    return ",".join(map(str, value)) if isinstance(value, (list, tuple)) else value
+
+
+def flat_row(row: Sequence[Any]) -> list[Any]:
+    """Each cell of a row, flattened."""
+    return [flat_cell(cell) for cell in row]
