@@ -30,7 +30,7 @@ TEST = [
     "pytest-timeout>=2.3",
     "pytest-xdist>=3.5",
     "ruff>=0.6",
-    "setuptools>=65.5",
+    "setuptools>=70.1",
     "types-PyYAML",
 ]
 
