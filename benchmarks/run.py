@@ -20,8 +20,8 @@ from benchmarks.sizes import GIB, parse_size
 from benchmarks.subjects import STEPS
 
 OTHER_PARTS: dict[str, Callable[[Path, int], str]] = {
-    "metadata": lambda folder, runs: metadata.run(folder, runs),
-    "small": lambda folder, runs: small_blocks.run(folder, runs),
+    "metadata": metadata.run,
+    "small": small_blocks.run,
     "startup": lambda folder, runs: startup.run(folder),
 }
 STEP_WORDS = dict(zip(("first", "unchanged", "hints", "full", "restore", "scrub"), STEPS, strict=True))
@@ -31,7 +31,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run what the command line asks for."""
     options = _parser().parse_args(arguments)
     wanted = options.only or [*STEP_WORDS, *OTHER_PARTS]
-    print(f"{platform.platform()}, {os.cpu_count()} cores, Python {platform.python_version()}, medians of {options.runs}")
+    print(
+        f"{platform.platform()}, {os.cpu_count()} cores, Python {platform.python_version()}, medians of {options.runs}"
+    )
     print("Before each command its input was read once (page cache) and all dirty data were written out.")
     with scratch(options.dir) as folder:
         chosen = [STEP_WORDS[word] for word in wanted if word in STEP_WORDS]
@@ -70,8 +72,12 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.run", description="Measure backy2 beside bare loops.")
     parser.add_argument("--size", type=parse_size, default=4 * GIB, help="size of the image (default 4G)")
     parser.add_argument("--runs", type=int, default=3, help="medians of so many runs (default 3)")
-    parser.add_argument("--only", action="append", choices=[*STEP_WORDS, *OTHER_PARTS], help="just this; may be repeated")
-    parser.add_argument("--dir", type=Path, default=Path("/var/tmp"), help="folder for images and stores, on a real disk")
+    parser.add_argument(
+        "--only", action="append", choices=[*STEP_WORDS, *OTHER_PARTS], help="just this; may be repeated"
+    )
+    parser.add_argument(
+        "--dir", type=Path, default=Path("/var/tmp"), help="folder for images and stores, on a real disk"
+    )
     parser.add_argument("--no-others", action="store_true", help="leave out restic and borg")
     return parser
 

@@ -43,7 +43,9 @@ def run(folder: Path, runs: int, size_bytes: int = IMAGE_BYTES) -> str:
     shutil.rmtree(folder / "image")
     blocks = size_bytes // BLOCK_BYTES
     columns = ["step", "wall", "CPU", "peak MiB", "db MiB", "bare wall", "bare/ours", "ours blocks/s", "bare blocks/s"]
-    rows = [_row(step, measure.median(row["ours"]), measure.median(row["bare"]), blocks) for step, row in rounds.items()]
+    rows = [
+        _row(step, measure.median(row["ours"]), measure.median(row["bare"]), blocks) for step, row in rounds.items()
+    ]
     low, high = possible.SMALL_FILES
     return report.table(
         f"{blocks:,} blocks of 4 KiB (the reference machine makes {low:,} to {high:,} such files a second, unsynced)",

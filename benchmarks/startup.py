@@ -45,9 +45,13 @@ def run(folder: Path, runs: int = RUNS) -> str:
     """Measure both pairs and return the table."""
     ours = Ours(folder / "ours", images_below(folder))
     ours.prepare()
-    trivial, with_sql = (make_trivial(folder, name, extra) for name, extra in (("trivial", ""), ("trivial_sql", "import sqlalchemy")))
+    trivial, with_sql = (
+        make_trivial(folder, name, extra) for name, extra in (("trivial", ""), ("trivial_sql", "import sqlalchemy"))
+    )
     backy2 = program("backy2")
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(folder), os.environ.get("PYTHONPATH", "")]).rstrip(os.pathsep)}
+    environment = os.environ | {
+        "PYTHONPATH": os.pathsep.join([str(folder), os.environ.get("PYTHONPATH", "")]).rstrip(os.pathsep)
+    }
     listing = [backy2, "--config", str(ours.config), "ls"]
     pairs = (
         ("--help", [backy2, "--help"], [*trivial, "--help"]),
@@ -74,7 +78,9 @@ def make_trivial(folder: Path, name: str, extra: str) -> list[str]:
     return [sys.executable, str(script)]
 
 
-def _row(what: str, ours: Sequence[str], trivial: Sequence[str], runs: int, environment: Mapping[str, str]) -> list[str]:
+def _row(
+    what: str, ours: Sequence[str], trivial: Sequence[str], runs: int, environment: Mapping[str, str]
+) -> list[str]:
     walls: tuple[list[float], list[float]] = ([], [])
     for number in range(runs + 1):
         for command, list_of in zip((ours, trivial), walls, strict=True):

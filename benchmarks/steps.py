@@ -34,13 +34,12 @@ def make_images(folder: Path, size_bytes: int, block_bytes: int = 4 * MIB) -> Im
     return images_below(folder)
 
 
-def measure_steps(folder: Path, images: Images, runs: int, steps: Sequence[str], *, with_others: bool = True) -> Results:
+def measure_steps(
+    folder: Path, images: Images, runs: int, steps: Sequence[str], *, with_others: bool = True
+) -> Results:
     """Run ``steps`` (and what they need) ``runs`` times, the subjects interleaved; medians."""
     rounds = [_round(folder / f"round{n}", images, n, steps, with_others) for n in range(runs)]
-    return {
-        step: {name: measure.median([r[step][name] for r in rounds]) for name in rounds[0][step]}
-        for step in steps
-    }
+    return {step: {name: measure.median([r[step][name] for r in rounds]) for name in rounds[0][step]} for step in steps}
 
 
 def _round(folder: Path, images: Images, number: int, steps: Sequence[str], with_others: bool) -> Results:
