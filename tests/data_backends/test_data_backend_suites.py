@@ -1,0 +1,50 @@
+"""Our own data backends, and the reference one, keep every promise of the contract."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from backy2_core.contracts.data_backend import DataBackend
+from backy2_core.testing.data_backend import DataBackendSuite
+from backy2_core.testing.data_backend_base import OpenStore
+from backy2_core.testing.faults import FaultyDataBackend
+from backy2_core.testing.memory import MemoryDataBackend, MemoryStore
+from backy2_core.wrappers.retrying import RetryingDataBackend
+from backy2_core.wrappers.throttled import ThrottledDataBackend
+from backy2_plugins.data_backends.file import FileDataBackend
+from backy2_plugins.data_backends.null import NullDataBackend
+
+
+class TestFile(DataBackendSuite):
+    @pytest.fixture(params=["syncfs", "fsync"])
+    def open_store(self, tmp_path: Path, request: pytest.FixtureRequest) -> OpenStore:
+        return lambda: FileDataBackend(str(tmp_path / "store"), flush_method=request.param)
+
+
+class TestNull(DataBackendSuite):
+    @pytest.fixture
+    def open_store(self) -> OpenStore:
+        return NullDataBackend
+
+
+class TestMemory(DataBackendSuite):
+    shared_between_processes = False
+
+    @pytest.fixture
+    def open_store(self) -> OpenStore:
+        store = MemoryStore()
+        return lambda: MemoryDataBackend(store)
+
+
+class TestWrapped(DataBackendSuite):
+    """Wrappers that have nothing to do change nothing."""
+
+    @pytest.fixture
+    def open_store(self, tmp_path: Path) -> OpenStore:
+        def wrap() -> DataBackend:
+            inner = FaultyDataBackend(FileDataBackend(str(tmp_path / "store")))
+            return RetryingDataBackend(ThrottledDataBackend(inner, read_bytes_s=1 << 40, write_bytes_s=1 << 40))
+
+        return wrap
