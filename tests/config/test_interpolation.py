@@ -16,7 +16,7 @@ def test_keys_are_replaced_at_every_depth_and_a_doubled_percent_is_one() -> None
 
 @pytest.mark.parametrize("text", ["100%", "%s", "%(host", "%(host)d"])
 def test_a_lone_percent_is_an_error_that_says_how_to_write_one(text: str) -> None:
-    with pytest.raises(ValueError, match="%% *$"):
+    with pytest.raises(ValueError, match=r"%% *$"):
         expand(text, {"host": "x"})
 
 
