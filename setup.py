@@ -41,6 +41,7 @@ COMMANDS = {
     "jobs": "Jobs",
     "ls": "Ls",
     "plugins_list": "PluginsList",
+    "plugins_show": "PluginsShow",
     "protect": "Protect",
     "restore": "Restore",
     "rm": "Rm",
