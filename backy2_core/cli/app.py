@@ -8,7 +8,7 @@ import functools
 import logging
 import os
 import traceback
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 from cliff.app import App
 
@@ -21,7 +21,9 @@ from backy2_core.cli.outcome import EXIT_USAGE, Outcome, OutputClosed, outcome_o
 from backy2_core.cli.progress import Bar, LogLines, ProgressBoard, Title, View
 from backy2_core.errors import ConfigError, UsageError
 from backy2_core.plugins.discovery import installed_entries
-from backy2_core.plugins.registry import PluginRegistry
+
+if TYPE_CHECKING:
+    from backy2_core.plugins.registry import PluginRegistry
 
 DESCRIPTION = "Backs up block devices in deduplicated blocks, and restores them."
 
@@ -52,6 +54,9 @@ class BackyApp(App):
     @functools.cached_property
     def registry(self) -> PluginRegistry:
         """The plugins of this run, for what needs no configuration."""
+        # Imported here: it brings every contract with it, and the list of verbs needs none.
+        from backy2_core.plugins.registry import PluginRegistry
+
         return PluginRegistry(self.entries)
 
     def build_option_parser(

@@ -5,13 +5,15 @@ from __future__ import annotations
 import argparse
 import contextlib
 from collections.abc import Callable, Iterator, Sequence
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from cliff.formatters.base import Formatter
 from stevedore.extension import Extension
 
 from backy2_core.plugins.discovery import FORMATTERS
-from backy2_core.plugins.registry import PluginRegistry
+
+if TYPE_CHECKING:
+    from backy2_core.plugins.registry import PluginRegistry
 
 DEFAULT = "table"
 MACHINE = "machine"

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from backy2_core.cli.verbs import ListVerb
-from backy2_core.contracts.settings import Setting, SettingType
 from backy2_core.errors import NotFoundError, PluginError, UsageError
 from backy2_core.plugins.discovery import COMMANDS
+
+if TYPE_CHECKING:
+    from backy2_core.contracts.settings import Setting
 
 _PREFIX = "backy2."
 
@@ -57,6 +59,8 @@ class PluginsShow(ListVerb):
 
 
 def _cells(setting: Setting) -> Sequence[Any]:
+    from backy2_core.contracts.settings import SettingType
+
     hidden = setting.type is SettingType.SECRET or setting.default is None
     default = "" if hidden else _text(setting.default)
     return setting.name, setting.type.value, default, setting.required, ",".join(setting.choices), setting.help
