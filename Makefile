@@ -1,0 +1,55 @@
+# Every target sets up what it needs, in .venv; see .ci/set_up. Another Python: make test PYTHON=python3.13
+# Tests run in JOBS processes.
+
+JOBS ?= 2
+PYTHON ?=
+export PYTHON
+
+RUN = .venv/bin/python
+
+.PHONY: help demo test soak bench docs lint format clean
+
+help:
+	@echo "make demo    back up, change, back up again, scrub and restore a real file system"
+	@echo "make test    all tests: style, types, layers, behaviour"
+	@echo "make soak    the long tests"
+	@echo "make bench   measure, and print tables"
+	@echo "make docs    write the pages that are made from the code"
+	@echo "make lint    style, types and layers alone"
+	@echo "make format  let ruff format the code"
+	@echo "make clean   remove what was made"
+
+.venv/ready-demo: setup.py .ci/set_up
+	@.ci/set_up demo
+
+.venv/ready-test: setup.py .ci/set_up
+	@.ci/set_up test
+
+demo: .venv/ready-demo
+	@$(RUN) demo/demo.py
+
+test: .venv/ready-test
+	$(RUN) -m pytest -n $(JOBS) -rs
+
+soak: .venv/ready-test
+	$(RUN) -m pytest -m soak --timeout 0 -rs -s
+
+bench: .venv/ready-test
+	$(RUN) -m benchmarks.run
+
+docs: .venv/ready-test
+	$(RUN) -m docs.generate
+
+lint: .venv/ready-test
+	$(RUN) -m ruff check .
+	$(RUN) -m ruff format --check .
+	$(RUN) -m mypy
+	.venv/bin/lint-imports
+
+format: .venv/ready-test
+	$(RUN) -m ruff format .
+	$(RUN) -m ruff check --fix .
+
+clean:
+	rm -rf .venv build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
