@@ -29,7 +29,6 @@ class PluginsShow(ListVerb):
     """
     exits = (PluginError, NotFoundError)
     columns = ("group", "plugin", "key", "type", "default", "required", "choices", "help")
-    record_type = "setting"
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         """One word or two."""
