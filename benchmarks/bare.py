@@ -20,7 +20,7 @@ from typing import TypeVar
 
 from blake3 import blake3
 
-from benchmarks.bare_io import BATCH_BYTES, RUN_BYTES, BareStore, Index, data_runs
+from benchmarks.bare_io import BATCH_BYTES, RUN_BYTES, BareStore, Index, data_runs, start_writing
 from benchmarks.sizes import MIB, parse_size
 
 T = TypeVar("T")
@@ -124,7 +124,9 @@ def restore(store: BareStore, target: Path) -> Done:
         block, number = item
         data = store.read(number, buffer)
         check(data, checksums[number], number)
-        os.pwrite(fd, data, block * index.block_bytes)
+        offset = block * index.block_bytes
+        os.pwrite(fd, data, offset)
+        start_writing(fd, offset, len(data))
 
     try:
         os.truncate(fd, index.size_bytes)

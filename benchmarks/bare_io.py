@@ -6,15 +6,18 @@ import ctypes
 import os
 import pickle
 from collections.abc import Iterator
+from ctypes import c_int64
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from benchmarks.sizes import MIB
+from benchmarks.sizes import KIB, MIB
 
 BATCH_BYTES = 256 * MIB
 RUN_BYTES = 4 * MIB
+EARLY_BYTES = 256 * KIB
 BLOBS_PER_FOLDER = 256
 
+_SYNC_FILE_RANGE_WRITE = 2
 _LIBC = ctypes.CDLL(None, use_errno=True)
 
 
@@ -56,6 +59,7 @@ class BareStore:
         try:
             if os.write(fd, data) != len(data):
                 raise OSError(f"{path}: short write")
+            start_writing(fd, 0, len(data))
         finally:
             os.close(fd)
 
@@ -96,6 +100,15 @@ def sync_file_system(fd: int) -> None:
     """Return when all that was written to the file system of ``fd`` is durable (syncfs)."""
     if _LIBC.syncfs(fd):
         raise OSError(ctypes.get_errno(), "syncfs")
+
+
+def start_writing(fd: int, offset: int, length: int) -> None:
+    """Let the disk begin with a range at once, where it is long enough to be worth it; does not wait.
+
+    Without it the disk idles until the first sync: the loops take half as long again.
+    """
+    if length >= EARLY_BYTES and _LIBC.sync_file_range(fd, c_int64(offset), c_int64(length), _SYNC_FILE_RANGE_WRITE):
+        raise OSError(ctypes.get_errno(), "sync_file_range")
 
 
 def data_runs(fd: int, index: Index) -> Iterator[tuple[int, int]]:

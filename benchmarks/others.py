@@ -38,7 +38,7 @@ class Restic(Subject):
         if image := _image(self.images, step):
             return Command(["restic", "backup", "--force", "image"], [image], image.parent)
         if step == RESTORE:
-            words = ["restic", "restore", "latest", "--sparse", "--target", str(self.restored.parent)]
+            words = ["restic", "restore", "latest", "--target", str(self.restored.parent)]
             return Command(words, [self.store])
         return Command(["restic", "check", "--read-data"], [self.store]) if step == SCRUB else None
 
