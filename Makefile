@@ -38,6 +38,7 @@ bench: .venv/ready-test
 	$(RUN) -m benchmarks.run
 
 docs: .venv/ready-test
+	$(RUN) -m tests.config.render_example > plugins.cfg.example
 	$(RUN) -m docs.generate
 
 lint: .venv/ready-test

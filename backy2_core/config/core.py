@@ -91,7 +91,7 @@ CORE_SETTINGS = (
         "transforms",
         SettingType.LIST,
         (),
-        "What is done to a block before it is stored, in this order, such as: zstd, aes_gcm.",
+        "Names of the transforms that a block goes through before it is stored, in this order.",
     ),
 )
 

@@ -15,8 +15,6 @@ SECTIONS = {
 IGNORED_SECTIONS = {"NBD": "there is no NBD server"}
 """Its sections that have no meaning here, and why."""
 
-_WORKERS = "the number of threads is one setting for all: workers in [backy2]"
-_BANDWIDTH = "there is no limit of bandwidth"
 _KEY = "it belongs to the original's own encryption; blocks stored from now on do not get it"
 
 IGNORED_KEYS = {
@@ -24,18 +22,8 @@ IGNORED_KEYS = {
     ("DEFAULTS", "cachedir"): "there is no cache of blocks",
     ("DEFAULTS", "encryption_key"): _KEY,
     ("DEFAULTS", "encryption_version"): _KEY,
-    ("DataBackend", "simultaneous_reads"): _WORKERS,
-    ("DataBackend", "simultaneous_writes"): _WORKERS,
-    ("DataBackend", "bandwidth_read"): _BANDWIDTH,
-    ("DataBackend", "bandwidth_write"): _BANDWIDTH,
-    ("io_file", "simultaneous_reads"): _WORKERS,
-    ("io_file", "simultaneous_writes"): _WORKERS,
-    ("io_rbd", "simultaneous_reads"): _WORKERS,
-    ("io_rbd", "simultaneous_writes"): _WORKERS,
-    ("io_null", "simultaneous_reads"): _WORKERS,
-    ("io_null", "simultaneous_writes"): _WORKERS,
 }
-"""Its keys that are accepted and not used, and why; a plugin that declares such a key gets it all the same."""
+"""Its keys that are accepted and not used, and why. Those of backends and sources are declared by the plugins."""
 
 _TYPE_PREFIXES = {"data_backend": "backy2.data_backends.", "meta_backend": "backy2.meta_backends."}
 

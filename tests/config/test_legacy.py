@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from backy2_core.api import Setting, SettingType
+from backy2_core.api import Secret, Setting, SettingType
 from backy2_core.config.load import Config, load_config
 from backy2_core.errors import ConfigError
+from backy2_core.plugins.discovery import DATA_BACKENDS, META_BACKENDS, SOURCES
+from backy2_core.plugins.registry import PluginRegistry
 
 # The keys and values that the original's last 2.9 and 2.13 releases shipped, and every key that was commented out there.
 ORIGINAL = """
@@ -65,9 +67,7 @@ interval: 30d
 keep: 6
 sla: 7d
 """
-ENGINE = Setting("engine", SettingType.TEXT, None, "URL.", required=True)
 PATH = Setting("path", SettingType.PATH, None, "Folder.", required=True)
-READS = Setting("simultaneous_reads", SettingType.INTEGER, 1, "Threads.")
 
 
 @pytest.fixture
@@ -88,23 +88,44 @@ def test_the_shipped_file_is_read(original: Config) -> None:
     assert (core.logfile, core.block_size, core.hash_function) == ("/var/log/backy.log", 4194304, "sha512")
     assert (core.process_name, core.rm_min_age_days, core.deduplication) == ("backy2", 6.0, True)
     assert (original.type_of("meta_backend"), original.type_of("data_backend")) == ("sql", "file")
-    assert original.plugin_settings("meta_backend", [ENGINE])["engine"] == "sqlite:////var/lib/backy2/backy.sqlite"
-    assert original.plugin_settings("data_backend", [PATH]) == {"path": "/var/lib/backy2/data"}
     assert [schedule.name for schedule in original.schedules()] == ["hourly", "longterm_monthly"]
     assert original.notices == []
 
 
+@pytest.mark.parametrize(
+    ("section", "group", "name", "expected"),
+    [
+        ("meta_backend", META_BACKENDS, "sql", {"engine": Secret("sqlite:////var/lib/backy2/backy.sqlite")}),
+        (
+            "data_backend",
+            DATA_BACKENDS,
+            "file",
+            {
+                "path": "/var/lib/backy2/data",
+                "simultaneous_reads": 5,
+                "simultaneous_writes": 5,
+                "bandwidth_read": 78643200,
+                "bandwidth_write": 78643200,
+            },
+        ),
+        ("source:file", SOURCES, "file", {"simultaneous_reads": 5, "simultaneous_writes": 5}),
+        ("source:null", SOURCES, "null", {"simultaneous_reads": 5, "simultaneous_writes": 5}),
+    ],
+)
+def test_our_plugins_understand_their_sections_of_the_shipped_file(
+    original: Config, section: str, group: str, name: str, expected: dict[str, object]
+) -> None:
+    registry = PluginRegistry()
+    settings = original.plugin_settings(section, registry.settings(registry.load(group, name)))
+    assert {key: settings[key] for key in expected} == expected
+
+
 def test_keys_without_a_meaning_are_accepted_and_the_log_says_why(
-    original: Config, caplog: pytest.LogCaptureFixture
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.DEBUG):
-        assert original.plugin_settings("source:file", []) == {}
-    assert "section [io_file], key simultaneous_reads is not used: the number of threads" in caplog.text
-
-
-def test_a_plugin_that_declares_such_a_key_gets_it(original: Config) -> None:
-    assert original.plugin_settings("source:rbd", [READS, *_rbd_settings()])["simultaneous_reads"] == 10
-    assert original.plugin_settings("data_backend", [PATH, READS])["simultaneous_reads"] == 5
+        load(tmp_path, "[DEFAULTS]\nlock_dir: /run\n")
+    assert "section [DEFAULTS], key lock_dir is not used: jobs hold leases" in caplog.text
 
 
 def test_ignored_keys_are_ignored_in_the_originals_sections_only(tmp_path: Path) -> None:
@@ -131,10 +152,3 @@ def test_a_key_of_the_originals_encryption_is_warned_of_and_never_shown(tmp_path
 def test_messages_name_what_the_file_says(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"section \[DataBackend\], key paht is not known. Did you mean path"):
         load(tmp_path, "[DataBackend]\npaht: /a\n").plugin_settings("data_backend", [PATH])
-
-
-def _rbd_settings() -> list[Setting]:
-    return [
-        Setting("ceph_conffile", SettingType.PATH, None, "File."),
-        Setting("new_image_features", SettingType.LIST, (), "Names."),
-    ]
