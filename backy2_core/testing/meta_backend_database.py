@@ -1,0 +1,76 @@
+"""What may be expected of the database as a whole, and of the stores registered in it."""
+
+from __future__ import annotations
+
+import pytest
+
+from backy2_core.contracts.meta_backend import MetaBackend, SchemaState, StoreInfo
+from backy2_core.errors import MetaBackendError, SchemaError
+from backy2_core.model.version import VersionFilter
+from backy2_core.testing.meta_backend_base import OpenDatabase, PromiseBase, begin
+
+
+class DatabasePromises(PromiseBase):
+    """See :class:`backy2_core.testing.meta_backend.MetaBackendSuite`."""
+
+    def test_a_new_database_is_empty_and_looking_does_not_change_that(self, open_database: OpenDatabase) -> None:
+        for _ in range(2):
+            with open_database() as meta:
+                assert meta.schema_state() is SchemaState.EMPTY
+
+    def test_an_empty_database_refuses_work_with_the_next_step(self, open_database: OpenDatabase) -> None:
+        with open_database() as meta:
+            with pytest.raises(SchemaError, match="initdb"):
+                list(meta.versions(VersionFilter()))
+            with pytest.raises(SchemaError, match="initdb"):
+                begin(meta)
+
+    def test_initialise_makes_the_schema_current(self, open_database: OpenDatabase) -> None:
+        with open_database() as meta:
+            meta.initialise()
+            assert meta.schema_state() is SchemaState.CURRENT
+        with open_database() as again:
+            assert again.schema_state() is SchemaState.CURRENT
+
+    def test_initialise_leaves_a_current_database_alone(self, meta: MetaBackend) -> None:
+        number = meta.register_store("identity", "file", "/somewhere")
+        meta.initialise()
+        assert meta.stores() == [StoreInfo(number, "identity", "file", "/somewhere")]
+
+    def test_closing_twice_does_nothing(self, open_database: OpenDatabase) -> None:
+        meta = open_database()
+        meta.initialise()
+        meta.close()
+        meta.close()
+
+    def test_a_closed_database_refuses_work(self, open_database: OpenDatabase) -> None:
+        meta = open_database()
+        meta.initialise()
+        meta.close()
+        with pytest.raises(MetaBackendError):
+            meta.stores()
+
+    def test_what_was_written_is_there_after_opening_again(self, open_database: OpenDatabase) -> None:
+        with open_database() as meta:
+            meta.initialise()
+            job = begin(meta)
+        with open_database() as again:
+            assert again.find_jobs([job.token]) == {job.token: (job.id, job.state)}
+
+    def test_location_says_something(self, meta: MetaBackend) -> None:
+        assert meta.location
+
+    def test_a_store_keeps_its_number(self, meta: MetaBackend) -> None:
+        first = meta.register_store("first", "file", "/a")
+        second = meta.register_store("second", "s3", "bucket")
+        assert first != second
+        assert meta.register_store("first", "file", "/a") == first
+
+    def test_stores_are_listed_by_number_with_what_was_said_last(self, meta: MetaBackend) -> None:
+        first = meta.register_store("first", "file", "/a")
+        second = meta.register_store("second", "file", "/b")
+        meta.register_store("first", "s3", "bucket")
+        assert meta.stores() == [
+            StoreInfo(first, "first", "s3", "bucket"),
+            StoreInfo(second, "second", "file", "/b"),
+        ]
