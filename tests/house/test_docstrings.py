@@ -6,8 +6,6 @@ import ast
 from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
-
 from tests.house.tree import modules, parsed
 
 Documented = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
@@ -45,20 +43,19 @@ def _is_overload_or_setter(node: Documented) -> bool:
     return any(name == "overload" or name.endswith((".overload", ".setter")) for name in names)
 
 
-@pytest.mark.parametrize("module", modules(), ids=str)
-def test_every_public_thing_has_a_docstring(module: Path) -> None:
-    missing = list(undocumented(module))
+def test_every_public_thing_has_a_docstring() -> None:
+    missing = [place for module in modules() for place in undocumented(module)]
     assert not missing, "\n".join(missing)
 
 
-@pytest.mark.parametrize("module", modules(), ids=str)
-def test_the_first_line_of_a_docstring_is_a_sentence(module: Path) -> None:
-    wrong = []
-    for node in ast.walk(parsed(module)):
-        if isinstance(node, Documented) and (text := ast.get_docstring(node)):
-            paragraph = text.split("\n\n", 1)[0].rstrip()
-            if not paragraph.endswith((".", ":", "?")):
-                wrong.append(f"{module}:{getattr(node, 'lineno', 1)} {paragraph[:60]!r}")
+def test_the_first_paragraph_of_a_docstring_is_a_sentence() -> None:
+    wrong = [
+        f"{module}:{getattr(node, 'lineno', 1)} {text[:60]!r}"
+        for module in modules()
+        for node in ast.walk(parsed(module))
+        if isinstance(node, Documented) and (text := ast.get_docstring(node))
+        if not text.split("\n\n", 1)[0].rstrip().endswith((".", ":", "?"))
+    ]
     assert not wrong, "\n".join(wrong)
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-
-import pytest
+from typing import TypeVar
 
 from tests.house.tree import ROOT, modules, parsed, project_files
+
+Node = TypeVar("Node", bound=ast.AST)
 
 # Written in pieces, so that this file passes its own test.
 FOREIGN_WORDS = (
@@ -39,39 +40,36 @@ def test_every_exception_from_a_check_names_the_check() -> None:
     assert _lines_with(BARE_IGNORE, (path for path in project_files() if path.suffix == ".py")) == []
 
 
-@pytest.mark.parametrize("module", modules(), ids=str)
-def test_no_function_is_a_stub(module: Path) -> None:
-    # A hook spec has no body of its own: pluggy calls implementations only.
-    if module.name == "hookspecs.py":
-        return
+def test_no_function_is_a_stub() -> None:
     stubs = [
-        f"{module}:{node.lineno}"
-        for node in ast.walk(parsed(module))
-        if isinstance(node, ast.Raise) and node.exc is not None and "NotImplementedError" in ast.unparse(node.exc)
+        place
+        for place, node in _nodes(ast.Raise)
+        # A hook spec has no body of its own: pluggy calls implementations only.
+        if "NotImplementedError" in ast.unparse(node) and "/hookspecs.py:" not in place
     ]
-    assert not stubs
+    assert not stubs, "\n".join(stubs)
 
 
-@pytest.mark.parametrize("module", modules(), ids=str)
-def test_nothing_is_caught_without_a_name(module: Path) -> None:
-    bare = [
-        f"{module}:{node.lineno}"
-        for node in ast.walk(parsed(module))
-        if isinstance(node, ast.ExceptHandler) and node.type is None
-    ]
-    assert not bare
+def test_nothing_is_caught_without_a_name() -> None:
+    bare = [place for place, node in _nodes(ast.ExceptHandler) if node.type is None]
+    assert not bare, "\n".join(bare)
 
 
-@pytest.mark.parametrize("module", modules(), ids=str)
-def test_only_the_command_line_prints(module: Path) -> None:
-    if module.parts[:2] == ("backy2_core", "cli"):
-        return
+def test_only_the_command_line_prints() -> None:
     prints = [
-        f"{module}:{node.lineno}"
-        for node in ast.walk(parsed(module))
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "print"
+        place
+        for place, node in _nodes(ast.Call)
+        if isinstance(node.func, ast.Name) and node.func.id == "print" and not place.startswith("backy2_core/cli/")
     ]
-    assert not prints
+    assert not prints, "\n".join(prints)
+
+
+def _nodes(kind: type[Node]) -> Iterator[tuple[str, Node]]:
+    """(``file:line``, node) of every node of that kind in core and plugins."""
+    for module in modules():
+        for node in ast.walk(parsed(module)):
+            if isinstance(node, kind):
+                yield f"{module}:{getattr(node, 'lineno', 1)}", node
 
 
 def _lines_with(pattern: re.Pattern[str], files: Iterable[Path]) -> list[str]:
