@@ -6,7 +6,6 @@ import io
 import os
 import sys
 from collections.abc import Sequence
-from typing import TextIO
 
 from backy2_core.cli.app import BackyApp
 from backy2_core.cli.outcome import EXIT_OUTPUT_CLOSED, outcome_of
@@ -17,30 +16,40 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command line (by default that of the process) and return its exit code."""
     try:
         with orderly_end():
-            app = BackyApp(_stream(sys.stdout), _stream(sys.stderr))
-            code = app.run(list(sys.argv[1:] if argv is None else argv))
+            _prepare_streams()
+            code = BackyApp(sys.stdout, sys.stderr).run(list(sys.argv[1:] if argv is None else argv))
     except (KeyboardInterrupt, Terminated) as error:
-        # Told to stop before the first command began, or after the last one ended.
+        # Told to stop before the command began, or after it ended.
         return outcome_of(error).exit_code
     if code == EXIT_OUTPUT_CLOSED:
         _forget_output()
     return code
 
 
-def _stream(stream: TextIO | None) -> TextIO:
-    """The stream, able to write every name; a bin where the process was started without it."""
-    if stream is None:
-        return open(os.devnull, "w", encoding="utf-8")
-    if isinstance(stream, io.TextIOWrapper):
-        stream.reconfigure(errors="backslashreplace")
-    return stream
+def _prepare_streams() -> None:
+    """Make sure that the standard streams are there and can write every name.
+
+    A process may be started with descriptors 0 to 2 closed. The next files opened would take their numbers, and what
+    is meant for the terminal would end up in a blob or the database.
+    """
+    descriptor = os.open(os.devnull, os.O_RDWR)
+    while descriptor <= 2:
+        descriptor = os.open(os.devnull, os.O_RDWR)
+    os.close(descriptor)
+    for name in ("stdin", "stdout", "stderr"):
+        stream = getattr(sys, name)
+        mode = "r" if name == "stdin" else "w"
+        if stream is None:
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115 # open as long as the process
+        elif mode == "w" and isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def _forget_output() -> None:
     """Let Python's last flush of what nobody reads go nowhere, so that it has nothing to complain of."""
-    bin_descriptor = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(bin_descriptor, sys.stdout.fileno())
-    os.close(bin_descriptor)
+    descriptor = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(descriptor, sys.stdout.fileno())
+    os.close(descriptor)
 
 
 if __name__ == "__main__":

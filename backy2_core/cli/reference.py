@@ -1,11 +1,10 @@
-"""The reference pages of the verbs and the exit codes, made from the code: ``python -m backy2_core.cli.reference``."""
+"""The reference pages of the verbs and the exit codes, made from the code (``make docs``)."""
 
 from __future__ import annotations
 
 import argparse
 import inspect
 import io
-import sys
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,7 @@ from backy2_core.cli.verbs import Displaying, ListVerb, Verb, first_line
 from backy2_core.errors import BackyError
 from backy2_core.plugins.discovery import FORMATTERS, OWN_DISTRIBUTION
 
-_NOTE = "<!-- Made by `python -m backy2_core.cli.reference`; change the code, not this page. -->"
+_NOTE = "<!-- Made by `make docs`; change the code, not this page. -->"
 
 
 class Recorder(argparse.ArgumentParser):
@@ -189,7 +188,3 @@ def _coded(parent: type[BackyError]) -> Iterator[type[BackyError]]:
         if cls.__module__ == errors.__name__ and "exit_code" in vars(cls):
             yield cls
         yield from _coded(cls)
-
-
-if __name__ == "__main__":
-    write_pages(Path(sys.argv[1] if len(sys.argv) > 1 else "docs"))
