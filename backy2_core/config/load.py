@@ -30,6 +30,10 @@ SCHEDULE_SETTINGS = (
 )
 
 
+class MissingSettingError(ConfigError):
+    """A setting that the plugin cannot do without is not there; what is there may be right."""
+
+
 @dataclass(frozen=True, slots=True)
 class Schedule:
     """How often backups with a tag of this name are made, how many are kept, and how late one may be."""
@@ -82,7 +86,7 @@ class Config:
     def plugin_settings(self, section: str, declared: Sequence[Setting]) -> dict[str, Any]:
         """The values of a plugin's section (``data_backend``, ``source:file``): every declared setting is in it.
 
-        A key that is not declared is an error, and so is a required one that is missing.
+        A key that is not declared is an error, and so is a required one that is missing (:class:`MissingSettingError`).
         """
         found = self._section(section)
         self._check_keys(found, declared)
@@ -140,7 +144,7 @@ class Config:
         if keys:
             return self._parse(section, keys[0], setting)
         if setting.required:
-            raise ConfigError(f"{self._where(section, setting.name)} is missing: {setting.help}")
+            raise MissingSettingError(f"{self._where(section, setting.name)} is missing: {setting.help}")
         return setting.default
 
     def _parse(self, section: Section, key: str, setting: Setting) -> Any:

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
+from backy2_core.config.load import MissingSettingError
 from backy2_core.contracts.listener import Listener
 from backy2_core.contracts.settings import Setting, Settings
 from backy2_core.errors import BackyError, ConfigError, PluginError
@@ -31,8 +32,8 @@ def load_listeners(
 ) -> list[LoadedListener]:
     """Make every installed listener that is not ``disabled``, by name.
 
-    One that cannot be made is a warning in the log and left out, unless it is ``required``: then its error is raised.
-    A mistake in a listener's section of the configuration is always raised.
+    One that cannot be made, or that lacks a setting, is a warning in the log and left out, unless it is ``required``:
+    then its error is raised. A mistake in a listener's section of the configuration is always raised.
     """
     names = registry.names(LISTENERS)
     missing = sorted(set(required) - set(names))
@@ -50,10 +51,8 @@ def _make(registry: PluginRegistry, settings_of: SettingsOf, name: str, required
         plugin = registry.load(LISTENERS, name)
         settings = settings_of(name, registry.settings(plugin))
         return LoadedListener(plugin, registry.call(plugin, "backy2_make_listener", settings=settings))
-    except ConfigError:
-        raise
     except BackyError as error:
-        if required:
+        if required or (isinstance(error, ConfigError) and not isinstance(error, MissingSettingError)):
             raise
         log.warning("listener %s is left out: %s", name, error)
         return None

@@ -103,7 +103,7 @@ class PluginRegistry:
         :class:`PluginError` that names the plugin.
         """
         if not self.offers(plugin, hook):
-            raise PluginError(f"{plugin} cannot do that: it has no hook {hook}")
+            raise PluginError(f"{plugin} cannot do this: it has no hook {hook}")
         others = [other for other in self._hooks.get_plugins() if other is not plugin.plugin]
         caller = self._hooks.subset_hook_caller(hook, remove_plugins=others)
         try:
