@@ -52,7 +52,7 @@ BAD_TRUTHS = ["True", "FALSE", "yes", "", 0, 1, None, [], {}, 1.0]
 
 @pytest.mark.parametrize("text", NO_JSON + NO_LIST + NO_ROW)
 def test_what_is_no_list_of_objects_is_refused(text):
-    with pytest.raises(HintsError, match="[Hh]int"):
+    with pytest.raises(HintsError, match=r"[Hh]int"):
         parse_hints(text, SIZE)
 
 
