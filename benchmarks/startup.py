@@ -49,9 +49,8 @@ def run(folder: Path, runs: int = RUNS) -> str:
         make_trivial(folder, name, extra) for name, extra in (("trivial", ""), ("trivial_sql", "import sqlalchemy"))
     )
     backy2 = program("backy2")
-    environment = os.environ | {
-        "PYTHONPATH": os.pathsep.join([str(folder), os.environ.get("PYTHONPATH", "")]).rstrip(os.pathsep)
-    }
+    path = [str(folder), *filter(None, [os.environ.get("PYTHONPATH")])]
+    environment = {**ours.environment(), "PYTHONPATH": os.pathsep.join(path)}
     listing = [backy2, "--config", str(ours.config), "ls"]
     pairs = (
         ("--help", [backy2, "--help"], [*trivial, "--help"]),

@@ -157,7 +157,11 @@ class Ours(Subject):
 
     def prepare(self) -> None:
         """Make the schema, which is not part of a first backup of the bare loop."""
-        measure.run(self.words("initdb"), cwd=PROJECT)
+        measure.run(self.words("initdb"), cwd=PROJECT, env=self.environment())
+
+    def environment(self) -> Mapping[str, str]:
+        """Its log file stands beside the rest, and goes with it."""
+        return os.environ | {"XDG_STATE_HOME": str(self.folder / "state")}
 
     def words(self, *arguments: str) -> list[str]:
         """A command line of backy2."""
