@@ -116,7 +116,8 @@ class MetaBackend(ABC):
     Threads: any method may be called from any thread, several at once, except :meth:`close`.
 
     Errors: everything becomes :class:`backy2_core.errors.MetaBackendError` or a named subclass, ``retryable`` set where the
-    same call may succeed later. A method that raised has changed nothing.
+    same call may succeed later. A method that raised has changed nothing. A version that is to be changed and is not there
+    is a :class:`NotFoundError`; for protection, expiry and tags one that was removed is not there.
 
     Leases: methods that take a ``job`` raise :class:`backy2_core.errors.JobLostError` unless that job is ``live``, in the
     same transaction, and conflict with a transaction that makes it ``expired``. Time is the database's own clock.
@@ -279,7 +280,10 @@ class MetaBackend(ABC):
 
     @abstractmethod
     def abandon_versions(self, older_than_s: float) -> list[Version]:
-        """Mark incomplete versions removed that no live job names and nothing was appended to for so long."""
+        """Mark incomplete versions removed that no live job names and nothing was appended to for so long; return them.
+
+        Protected ones stay.
+        """
 
     @abstractmethod
     def purge_versions(self, only: Collection[VersionId]) -> int:
@@ -330,7 +334,7 @@ class MetaBackend(ABC):
     @abstractmethod
     def doom_objects(self, store: StoreId, objects: Iterable[tuple[BlobUid, int]]) -> int:
         """Insert a ``deleting`` record for each unrecorded object (uid, stored size); one that has a record by now is
-        left alone. Returns how many were inserted."""
+        left alone. Returns how many were inserted. One transaction a batch, so that ``objects`` may be a slow listing."""
 
     def __enter__(self) -> Self:
         return self

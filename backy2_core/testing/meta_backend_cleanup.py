@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from backy2_core.contracts.meta_backend import KeptSegment, MetaBackend, Sweep
+from backy2_core.errors import MetaBackendError
 from backy2_core.model.blob import SPARSE, BlobId, BlobState, BlobUid, StoreId
 from backy2_core.model.job import JobId, JobKind, Use
 from backy2_core.model.segment import SegmentId
@@ -16,6 +17,7 @@ from backy2_core.testing.meta_backend_base import (
     begin,
     create,
     expire,
+    find,
     finished,
     new_blobs,
     segment,
@@ -201,4 +203,6 @@ class CleanupPromises(PromiseBase):
         (doomed,) = meta.doomed_blobs(store, 0, 10)
         assert meta.sweep_blobs(Sweep(condemn=[doomed.id], revive=[(doomed.id, 0)]), begin(meta).id) == 0
         assert state_of(meta, doomed.id) is BlobState.DELETING
-        assert meta.recorded_uids(store, [blob.uid]) == {blob.uid}
+        with pytest.raises(MetaBackendError):
+            meta.add_blobs(job, store, [blob])
+        assert find(meta, store, blob) is None

@@ -81,7 +81,7 @@ class Database:
 
     def schema_state(self) -> SchemaState:
         """Compare the revision in the database with the one this release needs; changes nothing."""
-        if self.path is not None and not os.path.exists(self.path):
+        if self.path is not None and not _is_there(self.path):
             return SchemaState.EMPTY
         with self.transaction(self._engine) as connection:
             return self._state(connection)
@@ -160,8 +160,18 @@ def _engine(url: URL, **options: Any) -> Engine:
 
 
 def _expect_file(dialect: Any, record: Any, arguments: Any, options: Any) -> None:
-    if not os.path.exists(arguments[0]):
+    if not _is_there(arguments[0]):
         raise SchemaError(f"database {arguments[0]} does not exist; run: backy2 initdb")
+
+
+def _is_there(path: str) -> bool:
+    try:
+        os.stat(path)
+    except FileNotFoundError:
+        return False
+    except OSError as error:
+        raise MetaBackendError(f"database {path} cannot be reached: {error.strerror}; check its folder") from error
+    return True
 
 
 def _set_up_sqlite(connection: Any, record: Any) -> None:
