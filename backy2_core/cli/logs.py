@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import logging.handlers
 import os
@@ -109,6 +110,11 @@ class LogFile(logging.handlers.WatchedFileHandler):
     def _open(self) -> Any:
         """The stream of the file, which is nobody else's from its first moment on."""
         return open(self.baseFilename, self.mode, encoding=self.encoding, errors=self.errors, opener=_private)
+
+    def close(self) -> None:
+        """Close the file. What a full disk did not take was complained of when it was written."""
+        with contextlib.suppress(OSError):
+            super().close()
 
     def handleError(self, record: logging.LogRecord) -> None:
         """Say once that the file cannot be written (a full disk); a backup goes on without its log."""

@@ -1,0 +1,131 @@
+"""What the log file holds, and that its troubles are nobody else's."""
+
+from __future__ import annotations
+
+import io
+import logging
+import os
+import re
+import stat
+from pathlib import Path
+
+import pytest
+
+from backy2_core.cli.logs import Logging, command_line
+from tests.cli.conftest import Backy
+
+LINE = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} \[(\d+)\] (.*)")
+
+
+def lines_of(backy: Backy) -> list[str]:
+    return backy.log_file.read_text(encoding="utf-8").splitlines()
+
+
+def messages_of(backy: Backy) -> list[str]:
+    found = [LINE.fullmatch(line) for line in lines_of(backy)]
+    return [match[2] for match in found if match]
+
+
+def test_a_run_is_its_command_line_what_it_did_and_its_outcome(backy: Backy) -> None:
+    uid = backy.backup("-s", "one two")
+    first, *middle, last = lines_of(backy)
+    assert all(LINE.fullmatch(line) for line in (first, *middle, last))
+    assert messages_of(backy)[0] == f"$ backy2 -m backup -s 'one two' {backy.image} vm"
+    assert any(uid in line for line in middle)
+    assert last.endswith("] backy2 complete")
+
+
+def test_every_line_has_the_number_of_the_process(backy: Backy) -> None:
+    with backy.spawn("ls") as process:
+        process.communicate(timeout=60)
+    assert {match[1] for line in lines_of(backy) if (match := LINE.fullmatch(line))} == {str(process.pid)}
+
+
+def test_a_failure_is_recorded_with_message_exit_code_and_traceback(backy: Backy) -> None:
+    ended = backy.call("rm", "latest:nothing")
+    outcome = next(message for message in messages_of(backy) if "failed" in message)
+    assert outcome == f"backy2 failed: {ended.err.removeprefix('ERROR: ').strip()} (exit code 16)"
+    assert "Traceback (most recent call last):" in lines_of(backy)
+
+
+def test_a_mistyped_command_line_is_recorded_without_a_traceback(backy: Backy) -> None:
+    backy.call("lss")
+    backy.call("restore", "--sprase", "a", "b")
+    assert messages_of(backy)[0::2] == ["$ backy2 lss", "$ backy2 restore --sprase a b"]
+    assert [message[-13:] for message in messages_of(backy)[1::2]] == ["(exit code 2)"] * 2
+    assert "Traceback (most recent call last):" not in lines_of(backy)
+
+
+def test_help_and_version_leave_no_trace(backy: Backy) -> None:
+    for argv in (["--help"], ["--version"], ["ls", "--help"], []):
+        backy.call(*argv)
+    assert not backy.log_file.exists()
+
+
+def test_the_password_of_a_url_is_not_recorded() -> None:
+    line = command_line(["backup", "s3://key:secret@host/image", "rbd://pool/image@snap", "a\nb"])
+    assert line == "backy2 backup s3://key:***@host/image rbd://pool/image@snap 'a\\nb'"
+
+
+def test_the_file_is_for_its_owner_alone(backy: Backy) -> None:
+    old = os.umask(0)
+    try:
+        backy.ok("ls")
+    finally:
+        os.umask(old)
+    assert stat.S_IMODE(backy.log_file.stat().st_mode) == 0o600
+
+
+def test_a_file_that_cannot_be_written_is_a_warning(backy: Backy) -> None:
+    backy.log_file.mkdir(parents=True)
+    ended = backy.call("ls")
+    assert ended.code == 0
+    assert (
+        ended.err
+        == f"WARNING: The log file {backy.log_file} cannot be written (Is a directory); this run is not recorded.\n"
+    )
+
+
+def test_a_full_disk_is_one_warning_and_no_failure(backy: Backy) -> None:
+    backy.log_file.parent.mkdir(parents=True)
+    backy.log_file.symlink_to("/dev/full")
+    ended = backy.call("backup", backy.image, "vm")
+    assert ended.code == 0
+    assert ended.err.count("No space left") == 1
+    assert "Traceback" not in ended.err
+
+
+@pytest.fixture
+def logging_to(tmp_path: Path) -> Logging:
+    made = Logging(io.StringIO(), logging.INFO, lambda: None)
+    made.open_file(str(tmp_path / "log"))
+    return made
+
+
+def test_a_file_that_was_rotated_away_is_opened_anew(tmp_path: Path, logging_to: Logging) -> None:
+    log = logging.getLogger("backy2_plugins.test")
+    log.info("before")
+    (tmp_path / "log").rename(tmp_path / "log.1")
+    log.info("after")
+    logging_to.close()
+    assert "before" in (tmp_path / "log.1").read_text(encoding="utf-8")
+    assert "after" in (tmp_path / "log").read_text(encoding="utf-8")
+    assert stat.S_IMODE((tmp_path / "log").stat().st_mode) == 0o600
+
+
+def test_libraries_are_recorded_from_warnings_on(tmp_path: Path, logging_to: Logging) -> None:
+    library = logging.getLogger("some.library")
+    library.info("chatter")
+    library.warning("trouble")
+    logging.getLogger("backy2_plugins.test").debug("detail")
+    logging_to.close()
+    text = (tmp_path / "log").read_text(encoding="utf-8")
+    assert "trouble" in text
+    assert "chatter" not in text
+    assert "detail" not in text
+
+
+def test_a_run_leaves_the_logging_of_the_process_as_it_was(backy: Backy) -> None:
+    before = (list(logging.getLogger().handlers), logging.getLogger().level)
+    backy.ok("-v", "ls")
+    assert (list(logging.getLogger().handlers), logging.getLogger().level) == before
