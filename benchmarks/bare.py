@@ -139,15 +139,16 @@ def restore(store: BareStore, target: Path) -> Done:
 
 
 def scrub(store: BareStore) -> Done:
-    """Read and check each stored blob once."""
+    """Read and check each block of the image, as often as it is there."""
     began = time.perf_counter()
     index = loaded(store)
+    checksums = {number: checksum for checksum, number in index.known.items()}
 
-    def one_blob(item: tuple[bytes, int], buffer: memoryview) -> None:
-        check(store.read(item[1], buffer), item[0], item[1])
+    def one_block(item: tuple[int, int], buffer: memoryview) -> None:
+        check(store.read(item[1], buffer), checksums[item[1]], item[1])
 
-    on_threads(index.known.items(), one_blob, index.block_bytes)
-    return Done(time.perf_counter() - began, len(index.known) * index.block_bytes, 0)
+    on_threads(sorted(index.blocks.items()), one_block, index.block_bytes)
+    return Done(time.perf_counter() - began, len(index.blocks) * index.block_bytes, 0)
 
 
 def hinted_runs(hints: Path, block_bytes: int) -> Iterator[tuple[int, int]]:
