@@ -9,7 +9,8 @@ from collections.abc import Sequence
 
 from backy2_core.errors import PluginError, UsageError
 
-_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
+# Any name that an entry point may have; stricter rules for schemes would hide a source that is installed.
+_SCHEME = re.compile(r"([A-Za-z0-9_][A-Za-z0-9_+.-]*)://")
 
 
 def scheme_of(url: str, known: Sequence[str]) -> str:

@@ -1,0 +1,13 @@
+"""Returns a text."""
+
+from __future__ import annotations
+
+from backy2_core.api import hookimpl
+
+backy2_api_version = 1
+
+
+@hookimpl
+def backy2_open_source(url: str) -> str:
+    """Not a source."""
+    return url

@@ -1,0 +1,19 @@
+"""Declares settings that cannot be."""
+
+from __future__ import annotations
+
+from backy2_core.api import Setting, SettingType, Source, SourceError, hookimpl
+
+backy2_api_version = 1
+
+
+@hookimpl
+def backy2_settings() -> list[Setting]:
+    """Wrong."""
+    return [Setting("a", SettingType.TEXT, "", "A."), Setting("b", SettingType.TEXT, "", "B.", aliases=("a",))]
+
+
+@hookimpl
+def backy2_open_source(url: str) -> Source:
+    """Never reached."""
+    raise SourceError(url)
