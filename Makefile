@@ -29,7 +29,7 @@ demo: .venv/ready-demo
 	@$(RUN) demo/demo.py
 
 test: .venv/ready-test
-	$(RUN) -m pytest -n $(JOBS) -rs
+	$(RUN) -m pytest -n $(JOBS) --dist loadgroup -rs
 
 soak: .venv/ready-test
 	$(RUN) -m pytest -m soak --timeout 0 -rs -s
