@@ -18,11 +18,11 @@ from backy2_core.cli.help import Help, write_overview
 from backy2_core.cli.logs import Logging, command_line, journal
 from backy2_core.cli.options import build_parser
 from backy2_core.cli.outcome import EXIT_USAGE, Outcome, OutputClosed, outcome_of
-from backy2_core.cli.progress import Bar, LogLines, ProgressBoard, Title, View
 from backy2_core.errors import ConfigError, UsageError
 from backy2_core.plugins.discovery import installed_entries
 
 if TYPE_CHECKING:
+    from backy2_core.cli.progress import Bar, ProgressBoard
     from backy2_core.plugins.registry import PluginRegistry
 
 DESCRIPTION = "Backs up block devices in deduplicated blocks, and restores them."
@@ -48,6 +48,7 @@ class BackyApp(App):
         """The arguments behind the verb."""
         self.options = argparse.Namespace(config=None, machine_output=False, verbose=False, quiet=False, debug=False)
         self._process_name = self.NAME
+        self._bar: Bar | None = None
         self._recorded = False
         self._argv: list[str] = []
 
@@ -75,8 +76,13 @@ class BackyApp(App):
 
     def make_progress(self) -> ProgressBoard:
         """What shows how far a job is: a bar on a terminal or lines in the log, and the process title."""
-        shown: View = self._bar or LogLines()
-        return ProgressBoard([Title(self._process_name), shown])
+        # Imported here: a list shows no progress.
+        from backy2_core.cli.progress import Bar, LogLines, ProgressBoard, Title
+
+        silent = self.options.machine_output or self.options.quiet or os.environ.get("TERM") == "dumb"
+        if self.stderr.isatty() and not silent:
+            self._bar = Bar(self.stderr)
+        return ProgressBoard([Title(self._process_name), self._bar or LogLines()])
 
     def run(self, argv: list[str]) -> int:
         """Run one command line and return its exit code; raises nothing."""
@@ -101,11 +107,6 @@ class BackyApp(App):
         parsed = command.get_parser(f"{self.NAME} {name}").parse_args(self.words)
         self._record_start()
         return command.run(parsed)
-
-    @functools.cached_property
-    def _bar(self) -> Bar | None:
-        silent = self.options.machine_output or self.options.quiet or os.environ.get("TERM") == "dumb"
-        return Bar(self.stderr) if self.stderr.isatty() and not silent else None
 
     def _make_room(self) -> None:
         if self._bar is not None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -83,6 +82,8 @@ class Catalogue(CommandManager):
                 yield VerbSummary(name, "", owner, str(error))
 
     def _unknown(self, words: Sequence[str]) -> str:
+        import difflib
+
         near = [name for name in sorted(self.commands) if name.split()[0] == words[0] or name.startswith(words[0])]
         for text in (" ".join(words[:2]), words[0]):
             near += [name for name in difflib.get_close_matches(text, sorted(self.commands)) if name not in near]

@@ -32,12 +32,14 @@ if TYPE_CHECKING:
 class Verb(Command):
     """A verb whose docstring is its help: a line, then a paragraph.
 
-    ``example`` are commands for the help, ``exits`` the errors that its exit codes come from.
+    ``example`` are commands for the help, ``exits`` the errors that its exit codes come from. ``is_job`` is True for a verb
+    that may run long, and so shows its progress.
     """
 
     app: BackyApp
     example: ClassVar[str] = ""
     exits: ClassVar[Sequence[type[BackyError]]] = ()
+    is_job: ClassVar[bool] = False
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         """Add the verb's own arguments. Called more than once, each time for a parser of its own."""
@@ -74,7 +76,8 @@ class Verb(Command):
         # Imported here: the list of all verbs must not load the assembly, nor what it loads.
         from backy2_core.assembly import open_installation
 
-        with open_installation(self.app.options.config, self.app.make_progress()) as installation:
+        progress = self.app.make_progress() if self.is_job else None
+        with open_installation(self.app.options.config, progress) as installation:
             yield installation
 
 

@@ -57,6 +57,7 @@ class Backup(RecordVerb):
         TransformError,
         DamageError,
     )
+    is_job = True
     columns = (
         "uid",
         "name",

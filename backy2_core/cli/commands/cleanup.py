@@ -32,6 +32,7 @@ class Cleanup(RecordVerb):
     backy2 cleanup
     """
     exits = (ConfigError, PluginError, DataBackendError, MetaBackendError, RefusedError, JobLostError)
+    is_job = True
     columns = (
         "dry_run",
         "abandoned_versions",

@@ -45,6 +45,7 @@ class Restore(RecordVerb):
         TransformError,
         DamageError,
     )
+    is_job = True
     columns = ("uid", "name", "target", "size_bytes", "restored_bytes", "damaged_blocks", "duration_s")
     record_type = "restore"
 

@@ -50,6 +50,7 @@ class Scrub(RecordVerb):
         TransformError,
         DamageError,
     )
+    is_job = True
     columns = ("uid", "name", "state", "checked_blocks", "damaged_blocks", "different_blocks", "duration_s")
     record_type = "scrub"
 
