@@ -246,8 +246,8 @@ class TestTrouble:
 
 
 class TestSchema:
-    def test_two_processes_may_initialise_at_once(self, path):
-        processes = [start(INITIALISER, path) for _ in range(2)]
+    def test_processes_may_initialise_at_once(self, path):
+        processes = [start(INITIALISER, path) for _ in range(4)]
         for process in processes:
             process.stdin.write("go\n")
             process.stdin.flush()

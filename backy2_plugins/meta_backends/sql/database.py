@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import stat
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -39,6 +42,7 @@ class Database:
         """The file of an SQLite database, else None."""
         self._engine = _sqlite_engine(parsed, busy_timeout_s) if self.path else _server_engine(parsed)
         self._writer = self._engine.execution_options(**{_BEGIN: "BEGIN IMMEDIATE"})
+        self._busy_timeout_s = busy_timeout_s
         self._checked = False
         self._closed = False
 
@@ -110,9 +114,18 @@ class Database:
         self._checked = True
 
     def _use_wal(self) -> None:
-        # The mode is kept in the file, so it is set once; it cannot be changed inside a transaction.
-        with self.transaction(self._engine.execution_options(**{_BEGIN: ""})) as connection:
-            connection.exec_driver_sql("PRAGMA journal_mode=WAL")
+        # The mode is kept in the file, so it is set once; it cannot be changed inside a transaction. SQLite does not wait
+        # for others here, whatever the time-out, so that two processes that do this at once would fail each other.
+        deadline = time.monotonic() + self._busy_timeout_s
+        while True:
+            try:
+                with self.transaction(self._engine.execution_options(**{_BEGIN: ""})) as connection:
+                    connection.exec_driver_sql("PRAGMA journal_mode=WAL")
+                return
+            except MetaBackendError as error:
+                if not error.retryable or time.monotonic() > deadline:
+                    raise
+            time.sleep(0.01)
 
 
 def _parse(url: str) -> URL:
@@ -189,8 +202,10 @@ def _begin_sqlite(connection: Connection) -> None:
 
 
 def _make_file(path: str) -> None:
+    # Without opening it: closing a file takes away the locks that SQLite holds on it anywhere in this process.
     try:
         os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
-        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+        with contextlib.suppress(FileExistsError):
+            os.mknod(path, 0o600 | stat.S_IFREG)
     except OSError as error:
         raise MetaBackendError(f"database {path} cannot be made: {error.strerror}; check its folder") from error
