@@ -1,0 +1,1 @@
+"""Jobs of the engine on a real database and a real folder."""
