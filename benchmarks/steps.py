@@ -77,7 +77,7 @@ def _round(subjects: dict[str, Subject], number: int, steps: Sequence[str]) -> R
 
 def main_table(results: Results, size_bytes: int) -> str:
     """Step by step: our figures, and the throughput of the bare loop that we reach."""
-    columns = ["step", "wall", "fixed", "CPU", "peak MiB", "store MiB", "db KiB", "bare wall", "bare fixed"]
+    columns = ["step", "wall", "fixed", "CPU", "peak MiB", "store MiB", "db KiB", "bare wall", "bare fixed", "bare CPU"]
     return report.table(
         f"Image of {size_bytes / GIB:g} GiB: backy2 beside the bare loop",
         [*columns, "walls", "throughput", "target"],
@@ -97,6 +97,7 @@ def _main_row(step: str, row: dict[str, Measured]) -> list[str]:
         f"{ours.database_bytes / 1024:.0f}",
         report.seconds(bare.wall_s),
         report.seconds(row["bare" + FIXED].wall_s),
+        report.seconds(bare.cpu_s),
         f"{bare.wall_s / ours.wall_s:.2f}",
         *report.at_least(_throughput(row), OF_BARE.get(step)),
     ]
