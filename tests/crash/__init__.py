@@ -1,0 +1,1 @@
+"""Real processes: killed, paused, starved of space, and side by side."""
