@@ -205,6 +205,10 @@ class World:
         """This version need not be valid any more: a job that removes it was started."""
         self._must_be_valid.discard(uid)
 
+    def forget_all(self) -> None:
+        """Database and store were done away with."""
+        self._must_be_valid.clear()
+
     def remove(self, version: Version) -> None:
         """Remove a version."""
         self.may_go(version.uid)
