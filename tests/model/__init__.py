@@ -1,0 +1,1 @@
+"""Random sequences of everything a user does, compared byte for byte with a trivial model."""
