@@ -1,5 +1,5 @@
 # Every target sets up what it needs, in .venv; see .ci/set_up. Another Python: make test PYTHON=python3.13
-# Tests run in JOBS processes.
+# Tests run in JOBS processes; ARGS go to pytest or to the benchmarks: make test ARGS="-k plugins"
 
 JOBS ?= 2
 PYTHON ?=
@@ -7,13 +7,13 @@ export PYTHON
 
 RUN = .venv/bin/python
 
-.PHONY: help demo test soak bench docs lint format clean
+.PHONY: help demo test soak bench bench-huge docs lint format clean
 
 help:
 	@echo "make demo    back up, change, back up again, scrub and restore a real file system"
 	@echo "make test    all tests: style, types, layers, behaviour"
 	@echo "make soak    the long tests"
-	@echo "make bench   measure, and print tables"
+	@echo "make bench   measure, and print tables; make bench-huge for 48 million blobs"
 	@echo "make docs    write the pages that are made from the code"
 	@echo "make lint    style, types and layers alone"
 	@echo "make format  let ruff format the code"
@@ -29,13 +29,16 @@ demo: .venv/ready-demo
 	@$(RUN) demo/demo.py
 
 test: .venv/ready-test
-	$(RUN) -m pytest -n $(JOBS) --dist loadgroup -rs
+	$(RUN) -m pytest -n $(JOBS) --dist loadgroup -rs $(ARGS)
 
 soak: .venv/ready-test
-	$(RUN) -m pytest -m soak --timeout 0 -rs -s
+	$(RUN) -m pytest -m soak --timeout 0 -rs -s $(ARGS)
 
 bench: .venv/ready-test
-	$(RUN) -m benchmarks.run
+	$(RUN) -m benchmarks.run $(ARGS)
+
+bench-huge: .venv/ready-test
+	$(RUN) -m benchmarks.metadata --huge $(ARGS)
 
 docs: .venv/ready-test
 	$(RUN) -m tests.config.render_example > plugins.cfg.example
