@@ -61,10 +61,16 @@ class Running:
 
 
 class World:
-    """One database and one store in ``folder`` (or the store in ``store``), and the content of every version by its name."""
+    """One database and one store, and the content of every version by its name.
 
-    def __init__(self, folder: Path, zygote: Zygote, seed: int | str, *, store: Path | None = None) -> None:
+    All is in ``folder``, unless the database has another (``home``) or the store (``store``).
+    """
+
+    def __init__(
+        self, folder: Path, zygote: Zygote, seed: int | str, *, home: Path | None = None, store: Path | None = None
+    ) -> None:
         self.folder = folder
+        self.home = home or folder
         self.store = store or folder
         self.random = random.Random(seed)
         self.checked = 0
@@ -76,7 +82,7 @@ class World:
         self._pool = [self.random.randbytes(BLOCK) for _ in range(300)]
         self._images: dict[str, bytes] = {}
         self._must_be_valid: set[str] = set()
-        self._meta = open_database(folder)
+        self._meta = open_database(self.home)
         with self.engine():
             pass
 
@@ -154,7 +160,7 @@ class World:
         """Start a job in a child; ``more`` as in :class:`tests.crash.child.Job`."""
         number = self._number()
         result, output = self.folder / f"result-{number}", self.folder / f"output-{number}"
-        job = Job(str(self.folder), kind, str(result), arguments, store=str(self.store), **more)
+        job = Job(str(self.home), kind, str(result), arguments, store=str(self.store), **more)
         return Running(self._zygote.start(asdict(job), output), job, output)
 
     def wait(self, running: Running) -> Outcome:
@@ -229,7 +235,7 @@ class World:
 
     def database(self) -> sqlite3.Connection:
         """The database, past the meta backend."""
-        return sqlite3.connect(self.folder / "meta.sqlite", timeout=60)
+        return sqlite3.connect(self.home / "meta.sqlite", timeout=60)
 
     # -- what must hold
 
@@ -247,11 +253,11 @@ class World:
     def check_nothing_damaged(self, meta: MetaBackend) -> None:
         """Nothing is marked damaged."""
         assert not list(meta.versions(VersionFilter(states=frozenset({VersionState.DAMAGED}))))
-        assert column(self.folder / "meta.sqlite", "SELECT count(*) FROM backy2_blobs WHERE state = 3") == [0]
+        assert column(self.home / "meta.sqlite", "SELECT count(*) FROM backy2_blobs WHERE state = 3") == [0]
 
     def check_exact(self) -> None:
         """The store holds exactly what versions refer to; see :mod:`tests.crash.audit`. For after a full cleanup."""
-        check_exact(self.folder / "meta.sqlite", self.store / "data")
+        check_exact(self.home / "meta.sqlite", self.store / "data")
 
     def objects(self) -> set[str]:
         """Uids of all blobs that are in the store as files."""
