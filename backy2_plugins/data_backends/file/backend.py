@@ -56,7 +56,8 @@ class FileDataBackend(DataBackend):
         if len(data) > self._capabilities.max_blob_bytes:
             limit = self._capabilities.max_blob_bytes
             raise DataBackendError(f"blob {uid} has {len(data)} bytes; {self.location} takes at most {limit}")
-        if self._stat(path) is not None:
+        # A cheap look that finds most mistakes early; only the renaming in flush decides.
+        if os.access(path, os.F_OK, dir_fd=self._root.fd):
             raise BlobExistsError(f"blob {uid} is in {self.location} already; a stored blob is never changed")
         self._pending.add(uid, data)
 
@@ -75,6 +76,7 @@ class FileDataBackend(DataBackend):
             size = os.fstat(fd).st_size
             if size > len(buffer):
                 raise BlobDamagedError(f"{self.location}/{path} has {size} bytes; expected at most {len(buffer)}")
+            page_cache.stop_read_ahead(fd)
             if page_cache.read_through(fd, 0, buffer[:size]) != size:
                 raise BlobDamagedError(f"{self.location}/{path} became shorter while it was read")
             return size

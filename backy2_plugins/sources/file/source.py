@@ -91,8 +91,7 @@ class FileSource(Source):
             kind = "a folder" if stat.S_ISDIR(found.st_mode) else "neither file nor block device"
             raise SourceError(f"cannot back up {self._url}: it is {kind}; give a regular file or a block device")
         try:
-            # Without this the kernel reads ahead into pages that nobody drops again.
-            os.posix_fadvise(self._fd, 0, 0, os.POSIX_FADV_RANDOM)
+            page_cache.stop_read_ahead(self._fd)
             size = os.lseek(self._fd, 0, os.SEEK_END)
         except OSError as error:
             raise self._failure(f"open {self._url}", error) from error
