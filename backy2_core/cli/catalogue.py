@@ -34,7 +34,10 @@ class Catalogue(CommandManager):
     def __init__(self, entries: Sequence[PluginEntry]) -> None:
         self._entries = entries
         self._claims: dict[str, list[PluginEntry]] = {}
-        super().__init__(COMMANDS)
+        super().__init__()
+        # Where cliff looks for hooks of a verb. Given to its constructor, some releases warn that this will go.
+        self.namespace = COMMANDS
+        self.load_commands(COMMANDS)
 
     def load_commands(self, namespace: str) -> None:
         """Take note of the verbs of one entry-point group; imports nothing."""
