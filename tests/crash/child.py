@@ -27,7 +27,7 @@ from backy2_core.engine.retention import remove
 from backy2_core.engine.scrub import scrub
 from backy2_core.errors import BackyError, DamageError
 from backy2_core.model.version import VersionUid
-from tests.crash.traps import Trap, cut_small, set_traps
+from tests.crash.traps import Trap, cut_small, set_early_trap, set_traps
 from tests.support.engines import make_engine, open_database, settings_of
 
 OPTIONS = {"workers": 2, "flush_bytes": 24 * 4096, "buffer_bytes": 3 * 16 * 4096, "lease_s": 30.0}
@@ -62,6 +62,7 @@ def run(job: Job) -> int:
         cut_small()
     marks = os.open(job.marks, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600) if job.marks else -1
     trap = Trap(job.points, job.arrival, job.action, marks)
+    set_early_trap(trap)
     code, result = _outcome(job, trap)
     text = json.dumps({"exit": code, "arrivals": trap.arrivals} | result)
     Path(job.result).write_text(text)

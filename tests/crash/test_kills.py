@@ -49,7 +49,7 @@ def test_a_kill_in_this_window_harms_nothing_valid_and_leaves_nothing_for_long(
     for number in range(window.kills):
         job = _kill_within(world, window, number)
         _look_after(world, job)
-    world.settle()
+    _give_up_the_rest(world)
     count(f"kills in the window {window.name}" + (f" ({window.named})" if window.named else ""), window.kills)
     count("kills in all", window.kills)
     count("restores compared after a kill", world.checked)
@@ -72,10 +72,29 @@ def test_a_kill_at_any_moment_harms_nothing_valid_and_leaves_nothing_for_long(
         os.kill(running.pid, signal.SIGKILL)
         kills += world.wait(running).killed
         _look_after(world, job)
-    world.settle()
+    _give_up_the_rest(world)
     count(f"kills at a random moment of {kind}", kills)
     count("kills in all", kills)
     count("restores compared after a kill", world.checked)
+
+
+def test_a_kill_while_database_and_store_are_set_up_leaves_what_the_next_one_completes(
+    world: World, count: Count
+) -> None:
+    name, kills = world.new_image(64), 0
+    for arrival in range(1, 400, 9):
+        world.do_away_with()
+        if not world.run(
+            "backup", world.backup_arguments(name), points=["before sql.statement"], arrival=arrival
+        ).killed:
+            break
+        kills += 1
+        world.let_leases_run_out()
+        world.backed_up(name)
+        world.settle()
+    assert kills > 5
+    count("kills while database and store were set up", kills)
+    count("kills in all", kills)
 
 
 # -- before a kill: something for the job to do; its arguments are returned
@@ -201,6 +220,15 @@ def _continue_some(world: World) -> None:
 def _continue(world: World, version: Version) -> Outcome:
     arguments = world.backup_arguments(version.name, resume=version.uid, hints=world.hints.get(version.name))
     return world.run("backup", arguments)
+
+
+def _give_up_the_rest(world: World) -> None:
+    """What was never continued goes by itself, once it is old enough; all that is valid stays."""
+    world.settle()
+    world.cleanup(abandon_incomplete_s=0.0)
+    assert not world.versions(VersionState.INCOMPLETE)
+    world.check_exact()
+    world.check_valid_versions()
 
 
 def _restore_again(world: World, job: dict[str, Any]) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-import shutil
+import os
+import signal
 
 import pytest
 
+from backy2_core.model.version import VersionState
 from tests.crash.world import BLOCK, Outcome, World
 
 ROUNDS = 6
@@ -28,6 +30,8 @@ def _all_at_once(world: World, number: int) -> None:
     base, read, checked, going = world.random.sample(world.valid(), 4)
     if number % 3 == 0:
         read = going  # who comes first decides; the other must say so
+    if number % 3 == 1:
+        base = going
     changed, hints = world.changed_image(base.name)
     target = world.folder / f"target-{number}"
     world.may_go(going.uid)
@@ -41,8 +45,8 @@ def _all_at_once(world: World, number: int) -> None:
     ]
     world.random.shuffle(jobs)
     running = [(kind, world.start(kind, arguments)) for kind, arguments in jobs]
-    for kind, process in running:
-        may_be_late = kind == "restore" and read is going
+    for (kind, arguments), (_, process) in zip(jobs, running, strict=True):
+        may_be_late = going.uid in (arguments.get("uid"), arguments.get("base")) and kind != "rm"
         _check(world.wait(process), (0, NO_SUCH_VERSION, REFUSED) if may_be_late else (0,))
         if kind == "restore" and target.exists() and not may_be_late:
             world.check_content(target, read.name)
@@ -86,12 +90,25 @@ def test_three_cleanups_at_once_delete_the_same_things_once_and_nothing_else(wor
     world.settle()
 
 
+def test_of_two_processes_that_continue_one_version_one_is_refused(world: World) -> None:
+    name = world.new_image(150, fresh=1.0)
+    assert world.run("backup", world.backup_arguments(name), points=["before meta.append_segments"], arrival=2).killed
+    world.let_leases_run_out()
+    (incomplete,) = world.versions(VersionState.INCOMPLETE)
+    arguments = world.backup_arguments(name, resume=incomplete.uid)
+    first = world.start("backup", arguments, points=["before meta.append_segments"], action="stop")
+    world.wait_stopped(first)
+    refused = world.run("backup", arguments)
+    assert (refused.exit, refused.result["error"]) == (REFUSED, "RefusedError")
+    os.kill(first.pid, signal.SIGCONT)
+    _check(world.wait(first), (0,))
+    world.check_valid_versions()
+    world.settle()
+
+
 def test_two_backups_at_once_may_be_the_first_ever(world: World) -> None:
     for _ in range(3):
-        for path in world.folder.glob("meta.sqlite*"):
-            path.unlink()
-        shutil.rmtree(world.store / "data")
-        world.forget_all()
+        world.do_away_with()
         running = [world.start("backup", world.backup_arguments(world.new_image(70))) for _ in range(3)]
         for process in running:
             _check(world.wait(process), (0,))

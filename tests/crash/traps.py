@@ -2,7 +2,7 @@
 
 A point is a text such as ``before meta.append_segments`` or ``after data.put``: the start and the end of each call that the
 engine makes to its meta backend, its data backend and its target; and of a few calls below (``store.rename``, ``store.sync``,
-``store.unlink``, ``sql.commit``).
+``store.unlink``, ``sql.commit``, ``sql.statement``).
 """
 
 from __future__ import annotations
@@ -103,6 +103,15 @@ def set_traps(engine: Engine, trap: Trap) -> Engine:
     meta: Any = Watched(engine.meta, "meta", trap)
     data: Any = Watched(engine.data, "data", trap)
     return replace(engine, meta=meta, data=data, open_target=open_target)
+
+
+def set_early_trap(trap: Trap) -> None:
+    """Pass a point before each statement, from the opening of the database on."""
+
+    def arrive(*statement: object) -> None:
+        trap.arrive("before sql.statement")
+
+    sqlalchemy.event.listen(sqlalchemy.Engine, "before_cursor_execute", arrive)
 
 
 class _OsOf:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import shutil
 import signal
 import sqlite3
 from collections.abc import Iterator
@@ -82,7 +83,7 @@ class World:
         self._pool = [self.random.randbytes(BLOCK) for _ in range(300)]
         self._images: dict[str, bytes] = {}
         self._must_be_valid: set[str] = set()
-        self._meta = open_database(self.home)
+        self._meta: MetaBackend | None = None
         with self.engine():
             pass
 
@@ -100,10 +101,11 @@ class World:
 
         No connection stays open when it is not in use: else SQLite would not have to recover what a killed process left.
         """
+        meta = self._meta = self._meta or open_database(self.home)
         try:
-            yield self._meta
+            yield meta
         finally:
-            self._meta._database._engine.dispose()  # type: ignore[attr-defined]
+            meta._database._engine.dispose()  # type: ignore[attr-defined]
 
     def new_image(self, blocks: int | None = None, *, fresh: float = 0.3) -> str:
         """A new source; its name, which is also that of the version to be made of it.
@@ -211,9 +213,13 @@ class World:
         """This version need not be valid any more: a job that removes it was started."""
         self._must_be_valid.discard(uid)
 
-    def forget_all(self) -> None:
-        """Database and store were done away with."""
+    def do_away_with(self) -> None:
+        """Delete database and store, as if they had never been."""
+        for path in self.home.glob("meta.sqlite*"):
+            path.unlink()
+        shutil.rmtree(self.store / "data", ignore_errors=True)
         self._must_be_valid.clear()
+        self._meta = None
 
     def remove(self, version: Version) -> None:
         """Remove a version."""
@@ -223,9 +229,9 @@ class World:
 
     def let_leases_run_out(self) -> None:
         """Make the leases of all live jobs end at once, and the jobs expire."""
-        with closing(self.database()) as database, database:
-            database.execute("UPDATE backy2_jobs SET lease_until = 0 WHERE state = 1")
         with self.meta() as meta:
+            with closing(self.database()) as database, database:
+                database.execute("UPDATE backy2_jobs SET lease_until = 0 WHERE state = 1")
             meta.expire_jobs()
 
     def cleanup(self, *, full: bool = True, **options: Any) -> CleanupResult:
