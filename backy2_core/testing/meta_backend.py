@@ -7,8 +7,8 @@ An author writes, in a test module of the plugin::
         def open_database(self, tmp_path):
             return lambda: MyMetaBackend(tmp_path)
 
-``open_database`` opens the same database each time it is called, without any tables at the first. No test sleeps: leases
-run out by being renewed for no time at all.
+``open_database`` opens the same database each time it is called, without any tables at the first. Leases run out by
+being renewed for no time at all.
 """
 
 from __future__ import annotations

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from backy2_core.contracts.meta_backend import KeptSegment, MetaBackend, Sweep
@@ -49,6 +51,20 @@ class CleanupPromises(PromiseBase):
         meta.end_job(job)
         assert meta.abandon_versions(3600.0) == []
         assert states(meta) == {version.id: VersionState.INCOMPLETE}
+
+    def test_appending_makes_a_version_young_again(self, meta: MetaBackend) -> None:
+        abandoned = True
+        for wait_s in (0.02, 0.2, 2.0):  # longer where the machine is too busy to tell the two moments apart
+            job = begin(meta).id
+            version = create(meta, job)
+            created = time.monotonic()
+            time.sleep(wait_s)
+            append(meta, job, version, segment([SPARSE]))
+            meta.end_job(job)
+            abandoned = bool(meta.abandon_versions(time.monotonic() - created))
+            if not abandoned:
+                break
+        assert not abandoned
 
     def test_an_incomplete_version_that_a_live_job_names_is_not_abandoned(
         self, meta: MetaBackend, job: JobId, version: Version

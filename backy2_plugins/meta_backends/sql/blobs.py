@@ -47,14 +47,13 @@ def find_blobs(
         blobs.c.state == BlobState.STORED,
         blobs.c.condemned.is_(None),
     )
+    query = query.order_by(blobs.c.id.desc())  # so that the lowest id stays
     blocks = {(block.checksum, block.size): block for block in wanted}
     found: dict[tuple[bytes, int], int] = {}
     with database.read() as connection:
         for heads in chunks({head_of(checksum) for checksum, _ in blocks}):
-            rows = connection.execute(query.where(among(connection, blobs.c.checksum_head, heads))).all()
-            # From the highest id down, so that the lowest one stays.
-            for number, checksum, size in sorted(rows, reverse=True):
-                found[checksum, size] = number
+            rows = connection.execute(query.where(among(connection, blobs.c.checksum_head, heads)))
+            found.update([((checksum, size), number) for number, checksum, size in rows.all()])
     return {blocks[key]: BlobId(number) for key, number in found.items() if key in blocks}
 
 

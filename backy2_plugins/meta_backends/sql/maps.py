@@ -107,14 +107,13 @@ def _append(connection: Connection, tables: Tables, version: VersionId, ids: Seq
 
 
 def _last_part(connection: Connection, tables: Tables, version: VersionId) -> tuple[int, tuple[SegmentId, ...]]:
-    """The part that the next id goes to, and the ids in it already."""
+    """The last part and the ids in it; an empty map has an empty part 0."""
     maps = tables.maps
     query = select(maps.c.part, maps.c.data).where(maps.c.version == version).order_by(maps.c.part.desc()).limit(1)
     row = connection.execute(query).one_or_none()
     if row is None:
         return 0, ()
-    part, ids = row.part, unpack_ids(row.data)
-    return (part, ids) if len(ids) < PART_IDS else (part + 1, ())
+    return row.part, unpack_ids(row.data)
 
 
 def _parts(
