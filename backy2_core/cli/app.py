@@ -18,12 +18,17 @@ from backy2_core.cli.help import Help, write_overview
 from backy2_core.cli.logs import Logging, command_line, journal
 from backy2_core.cli.options import build_parser
 from backy2_core.cli.outcome import EXIT_USAGE, Outcome, OutputClosed, outcome_of
-from backy2_core.errors import ConfigError, UsageError
+from backy2_core.errors import ConfigError, DamageError, NotFoundError, RefusedError, UsageError
 from backy2_core.plugins.discovery import installed_entries
 
 if TYPE_CHECKING:
     from backy2_core.cli.progress import Bar, ProgressBoard
     from backy2_core.plugins.registry import PluginRegistry
+
+log = logging.getLogger(__name__)
+
+_PLAIN_ENDS = (DamageError, NotFoundError, OutputClosed, RefusedError, UsageError)
+"""Errors whose message says all: their traceback would only hide the rest of the log file."""
 
 DESCRIPTION = "Backs up block devices in deduplicated blocks, and restores them."
 
@@ -144,13 +149,15 @@ class BackyApp(App):
         from backy2_core.config.load import load_config
 
         try:
-            core = load_config(self.options.config).core
+            config = load_config(self.options.config)
         except ConfigError:
             # Whoever needs the configuration fails with this very error; listing the plugins does not need it.
             return
-        self._process_name = core.process_name
-        self._logging.open_file(core.logfile)
+        self._process_name = config.core.process_name
+        self._logging.open_file(config.core.logfile)
         journal.info("$ %s", command_line(self._argv))
+        for notice in config.notices:
+            log.warning("%s", notice)
 
     def _report(self, outcome: Outcome, failure: BaseException | None) -> None:
         """Tell the console and the log file how it ended."""
@@ -160,8 +167,8 @@ class BackyApp(App):
         if failure is None:
             (journal.info if outcome.exit_code == 0 else journal.error)(outcome.log_line)
             return
-        known = isinstance(failure, UsageError) or not isinstance(failure, Exception)
-        journal.error(outcome.log_line, exc_info=None if known else failure)
+        plain = isinstance(failure, _PLAIN_ENDS) or not isinstance(failure, Exception)
+        journal.error(outcome.log_line, exc_info=None if plain else failure)
         argparse_told = type(failure) is SystemExit
         if outcome.message and not argparse_told:
             self._complain(outcome, failure)

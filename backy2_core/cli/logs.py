@@ -9,11 +9,15 @@ import os
 import re
 import shlex
 import sys
+from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any, TextIO
 
 FILE_FORMAT = "%(asctime)s [%(process)d] %(message)s"
 """``YYYY-MM-DD HH:MM:SS,mmm [PID] message``, the time in local time, as the original wrote it."""
+
+MOST_ALIKE = 20
+"""How many warnings or errors of one kind the console shows."""
 
 journal = logging.getLogger("backy2_core.cli.journal")
 """For what belongs in the log file alone: command lines and their outcomes."""
@@ -38,21 +42,32 @@ class _OurTree(logging.Filter):
 
 
 class ConsoleHandler(logging.StreamHandler[TextIO]):
-    """Writes ``LEVEL: message`` lines; calls ``before_line`` first, so that a progress bar can make room."""
+    """Writes ``LEVEL: message`` lines; calls ``before_line`` first, so that a progress bar can make room.
+
+    Of warnings and errors that differ only in their figures (one for each of a million damaged blocks) it shows the first
+    twenty. Tracebacks are left to the log file.
+    """
 
     def __init__(self, stream: TextIO, level: int, before_line: Callable[[], None]) -> None:
         super().__init__(stream)
         self._before_line = before_line
+        self._alike: Counter[tuple[str, str]] = Counter()
         self.setLevel(level)
         self.addFilter(_OurTree(everything=level <= logging.DEBUG, with_journal=False))
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write one record."""
+        kind = (record.name, str(record.msg))
+        self._alike[kind] += 1
+        if record.levelno >= logging.WARNING and self._alike[kind] > MOST_ALIKE + 1:
+            return
         self._before_line()
         super().emit(record)
 
     def format(self, record: logging.LogRecord) -> str:
-        """The line; a traceback belongs in the log file, not here."""
+        """The line."""
+        if record.levelno >= logging.WARNING and self._alike[record.name, str(record.msg)] > MOST_ALIKE:
+            return f"{record.levelname}: more of this kind are in the log file only"
         return f"{record.levelname}: {record.getMessage()}"
 
 

@@ -31,6 +31,11 @@ def amount(count: float, unit: str) -> str:
     return binary_size(count) if unit == "B" else f"{count:.0f} {unit}"
 
 
+def counted(count: int, noun: str) -> str:
+    """``1 block``, ``2 blocks``."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
 def rate(per_second: float, unit: str) -> str:
     """A speed: bytes as decimal megabytes a second, anything else as a number of the noun a second."""
     return f"{per_second / 1e6:.1f} MB/s" if unit == "B" else f"{per_second:.1f} {unit}/s"

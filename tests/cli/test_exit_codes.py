@@ -17,7 +17,7 @@ from cliff.command import Command
 from backy2_core.cli.app import BackyApp
 from backy2_core.cli.outcome import outcome_of
 from backy2_core.cli.signals import Terminated, orderly_end
-from tests.cli.conftest import Backy, Ended
+from tests.cli.conftest import MIB, Backy, Ended
 
 
 def fails_at_config(backy: Backy) -> Ended:
@@ -131,25 +131,27 @@ def test_damage_is_named_block_by_block_and_the_exit_code_is_20(backy: Backy) ->
     (blob,) = backy.store.rglob("*.blob")
     blob.chmod(0o600)
     blob.write_bytes(b"\xff" * blob.stat().st_size)
-    scrubbed = backy.call("scrub", "-f", "value", "-c", "damaged_blocks", uid)
-    assert (scrubbed.code, scrubbed.out) == (20, "1\n")
-    first, *_, last = [line for line in scrubbed.err.splitlines() if line.startswith("ERROR")]
-    assert "0" in first
-    assert blob.stem in scrubbed.err
-    assert uid in last
+    scrubbed = backy.call("scrub", "-f", "value", "-c", "damaged_blocks", "-c", "state", uid)
+    assert (scrubbed.code, scrubbed.out) == (20, "damaged\n1\n")
+    first, last = scrubbed.err.splitlines()
+    assert "block 0 " in first
+    assert blob.stem in first
+    assert last == f"ERROR: Version {uid}: 1 block damaged or missing."
     target = backy.folder / "out"
     restored = backy.call("restore", "--format", "value", "--column", "damaged_blocks", uid, f"file://{target}")
-    assert (restored.code, restored.out) in {(20, "1\n"), (17, "")}
+    assert (restored.code, restored.out) == (20, "1\n")
+    assert target.stat().st_size == 9 * MIB
 
 
 def test_a_difference_to_the_source_ends_with_20_and_marks_nothing(backy: Backy) -> None:
     uid = backy.backup()
     with open(backy.image.removeprefix("file://"), "r+b") as image:
-        image.seek(5 * 1024 * 1024)
+        image.seek(5 * MIB)
         image.write(b"changed")
     ended = backy.call("scrub", "-s", backy.image, "-f", "value", "-c", "different_blocks", uid)
     assert (ended.code, ended.out) == (20, "1\n")
-    assert "Block 1 differs from the source" in ended.err
+    assert "Block 1 " in ended.err
+    assert "1 block different from the source" in ended.err.splitlines()[-1]
     assert backy.ok("ls", "-f", "value", "-c", "state") == "valid\n"
 
 

@@ -42,9 +42,9 @@ def test_every_line_has_the_number_of_the_process(backy: Backy) -> None:
 
 
 def test_a_failure_is_recorded_with_message_exit_code_and_traceback(backy: Backy) -> None:
-    ended = backy.call("rm", "latest:nothing")
+    ended = backy.call("backup", f"file://{backy.folder}/nothing", "vm")
     outcome = next(message for message in messages_of(backy) if "failed" in message)
-    assert outcome == f"backy2 failed: {ended.err.removeprefix('ERROR: ').strip()} (exit code 16)"
+    assert outcome == f"backy2 failed: {ended.err.removeprefix('ERROR: ').strip()} (exit code 12)"
     assert "Traceback (most recent call last):" in lines_of(backy)
 
 
@@ -53,6 +53,12 @@ def test_a_mistyped_command_line_is_recorded_without_a_traceback(backy: Backy) -
     backy.call("restore", "--sprase", "a", "b")
     assert messages_of(backy)[0::2] == ["$ backy2 lss", "$ backy2 restore --sprase a b"]
     assert [message[-13:] for message in messages_of(backy)[1::2]] == ["(exit code 2)"] * 2
+    assert "Traceback (most recent call last):" not in lines_of(backy)
+
+
+def test_an_error_whose_message_says_all_is_recorded_without_a_traceback(backy: Backy) -> None:
+    backy.call("rm", "latest:nothing")
+    assert messages_of(backy)[-1].endswith("(exit code 16)")
     assert "Traceback (most recent call last):" not in lines_of(backy)
 
 
@@ -129,3 +135,18 @@ def test_a_run_leaves_the_logging_of_the_process_as_it_was(backy: Backy) -> None
     before = (list(logging.getLogger().handlers), logging.getLogger().level)
     backy.ok("-v", "ls")
     assert (list(logging.getLogger().handlers), logging.getLogger().level) == before
+
+
+def test_the_console_shows_twenty_errors_of_a_kind_and_the_file_all(tmp_path: Path) -> None:
+    console = io.StringIO()
+    handlers = Logging(console, logging.INFO, lambda: None)
+    handlers.open_file(str(tmp_path / "log"))
+    for block in range(50):
+        logging.getLogger("backy2_core.test").error("block %d", block)
+        logging.getLogger("backy2_core.test").info("step %d", block)
+    logging.getLogger("backy2_core.test").error("another")
+    handlers.close()
+    errors = [line for line in console.getvalue().splitlines() if line.startswith("ERROR")]
+    assert errors[19:] == ["ERROR: block 19", "ERROR: more of this kind are in the log file only", "ERROR: another"]
+    assert console.getvalue().count("step") == 50
+    assert (tmp_path / "log").read_text(encoding="utf-8").count("] block") == 50

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from backy2_core.cli.formats import MACHINE
 from backy2_core.cli.verbs import RecordVerb
 from backy2_core.errors import (
     ConfigError,
@@ -95,10 +96,11 @@ class Backup(RecordVerb):
     def record(self, parsed_args: argparse.Namespace) -> Sequence[Any]:
         """Back up."""
         from backy2_core.engine.backup import backup
+        from backy2_core.model.version import VersionState
 
         with self.installation() as installation:
             result = backup(installation.engine, _request(installation.meta, parsed_args))
-        if result.version.state.name != "VALID":
+        if result.version.state is not VersionState.VALID:
             self.failure = DamageError(
                 f"Version {result.version.uid} refers to blocks that turned out damaged; `backy2 scrub` names them."
             )
@@ -106,7 +108,7 @@ class Backup(RecordVerb):
 
     def produce_output(self, parsed_args: argparse.Namespace, column_names: Sequence[str], data: Any) -> int:
         """The record; for programs the uid alone on a line, as scripts around the original expect."""
-        if parsed_args.formatter == "machine" and not parsed_args.columns:
+        if parsed_args.formatter == MACHINE and not parsed_args.columns:
             self.app.stdout.write(f"{data[0]}\n")
             return 0
         return super().produce_output(parsed_args, column_names, data)

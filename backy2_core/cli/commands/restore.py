@@ -6,6 +6,7 @@ import argparse
 from collections.abc import Sequence
 from typing import Any
 
+from backy2_core.cli.units import counted
 from backy2_core.cli.verbs import RecordVerb
 from backy2_core.errors import (
     ConfigError,
@@ -58,7 +59,6 @@ class Restore(RecordVerb):
 
     def record(self, parsed_args: argparse.Namespace) -> Sequence[Any]:
         """Restore."""
-        from backy2_core.cli.damage import list_damage
         from backy2_core.engine.lookup import find_version
         from backy2_core.engine.requests import RestoreRequest
         from backy2_core.engine.restore import restore
@@ -67,11 +67,9 @@ class Restore(RecordVerb):
             version = find_version(installation.meta, parsed_args.uid)
             request = RestoreRequest(version.uid, parsed_args.target, parsed_args.sparse, parsed_args.force)
             result = restore(installation.engine, request)
-        list_damage(result.damage, result.damaged_blocks)
         if result.damaged_blocks:
-            self.failure = DamageError(
-                f"{result.damaged_blocks} blocks of version {version.uid} are damaged or missing and were not restored."
-            )
+            lost = counted(result.damaged_blocks, "block")
+            self.failure = DamageError(f"Version {version.uid}: {lost} damaged or missing; all others were restored.")
         return (
             version.uid,
             version.name,

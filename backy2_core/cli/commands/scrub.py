@@ -6,6 +6,7 @@ import argparse
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from backy2_core.cli.units import counted
 from backy2_core.cli.verbs import RecordVerb
 from backy2_core.errors import (
     ConfigError,
@@ -69,8 +70,7 @@ class Scrub(RecordVerb):
 
     def record(self, parsed_args: argparse.Namespace) -> Sequence[Any]:
         """Scrub."""
-        from backy2_core.cli.damage import list_damage, list_differences
-        from backy2_core.engine.lookup import find_version
+        from backy2_core.engine.lookup import find_version, get_version
         from backy2_core.engine.requests import ScrubRequest
         from backy2_core.engine.scrub import scrub
 
@@ -78,13 +78,12 @@ class Scrub(RecordVerb):
             version = find_version(installation.meta, parsed_args.uid)
             request = ScrubRequest(version.uid, parsed_args.source, parsed_args.percentile)
             result = scrub(installation.engine, request)
-        list_damage(result.damage, result.damaged_blocks)
-        list_differences(result.differences, result.different_blocks)
+            state = get_version(installation.meta, version.uid).state
         self.failure = _failure(result)
         return (
             version.uid,
             version.name,
-            result.version.state.name.lower(),
+            state.name.lower(),
             result.checked_blocks,
             result.damaged_blocks,
             result.different_blocks,
@@ -103,7 +102,7 @@ def percent(text: str) -> int:
 def _failure(result: ScrubResult) -> DamageError | None:
     found = []
     if result.damaged_blocks:
-        found.append(f"{result.damaged_blocks} blocks are damaged or missing")
+        found.append(f"{counted(result.damaged_blocks, 'block')} damaged or missing")
     if result.different_blocks:
-        found.append(f"{result.different_blocks} blocks differ from the source")
+        found.append(f"{counted(result.different_blocks, 'block')} different from the source")
     return DamageError(f"Version {result.version.uid}: {', '.join(found)}.") if found else None
