@@ -89,11 +89,18 @@ class World:
             kind = "plain"
         hints = None
         if kind == "hints+base":
-            hints = self.noisy(self.image.hints_since(self.kept[base].age))
+            hints = self.noisy(self.within(base, self.image.hints_since(self.kept[base].age)))
         elif kind == "hints":
             hints = self.noisy(self.image.hints_since(0))
         name = self.rng.choice(NAMES)
         return kind, BackupRequest(f"file://{self.image.path}", name, hints=hints, base=base)
+
+    def within(self, base: str, hints: list[Change]) -> list[Change]:
+        """These hints, at times cut to the size of the base: what a source grew by is read without a hint."""
+        size = len(self.kept[base].content)
+        if self.rng.random() < 0.5:
+            return hints
+        return [Change(h.offset, min(h.length, size - h.offset), h.exists) for h in hints if h.offset < size]
 
     def noisy(self, changes: list[Change]) -> str:
         """Hints for these changes, and some that are true but not needed, in any order and on one line or many."""
