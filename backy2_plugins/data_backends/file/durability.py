@@ -18,7 +18,7 @@ class Durability(ABC):
 
     @abstractmethod
     def sync_contents(self, folder: int, names: Sequence[str]) -> None:
-        """Return when the bytes of these files in the open ``folder`` are durable."""
+        """Return when the bytes of these files in the open ``folder`` are durable. A file may be deleted meanwhile."""
 
     @abstractmethod
     def sync_names(self, folders: Sequence[str]) -> None:
@@ -54,7 +54,10 @@ class FileByFile(Durability):
         """Write out each file."""
 
         def sync(name: str) -> None:
-            fd = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder)
+            try:
+                fd = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder)
+            except FileNotFoundError:
+                return
             try:
                 os.fdatasync(fd)
             finally:

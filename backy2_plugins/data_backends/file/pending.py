@@ -41,7 +41,7 @@ class PendingBlobs:
         try:
             self._write(uid, data)
         except FileExistsError as error:
-            raise BlobExistsError(f"blob {uid} is being put by another thread; a uid is used once") from error
+            raise BlobExistsError(f"blob {uid} was put before, or is just being put; a uid is used once") from error
         except OSError as error:
             raise self._root.failure("write", f"{self._staging.path}/{uid}", error) from error
         with self._lock:
@@ -124,16 +124,19 @@ class PendingBlobs:
     def _rename(self, uid: BlobUid, published: list[str]) -> None:
         path = blob_path(uid)
         try:
-            linux.rename_new(self._staging.fd, uid, self._root.fd, path)
+            try:
+                linux.rename_new(self._staging.fd, uid, self._root.fd, path)
+            except FileNotFoundError:
+                self._root.make_folders(os.path.dirname(path))
+                linux.rename_new(self._staging.fd, uid, self._root.fd, path)
         except FileExistsError as error:
             raise BlobExistsError(
                 f"blob {uid} is in {self._root.path} already; a stored blob is never changed"
             ) from error
         except FileNotFoundError:
-            if uid not in self._sizes:
-                return  # deleted since the flush began
-            self._root.make_folders(os.path.dirname(path))
-            linux.rename_new(self._staging.fd, uid, self._root.fd, path)
+            if uid in self._sizes:
+                raise
+            return  # deleted since the flush began
         published.append(path)
 
     def _undo(self, batch: Sequence[BlobUid], published: Sequence[str]) -> None:
