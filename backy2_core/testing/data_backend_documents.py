@@ -47,8 +47,8 @@ class DocumentPromises(PromiseBase):
 
     def test_a_document_is_created_only_once(self, store: DataBackend, folder: str) -> None:
         assert store.create_document(folder + "a", b"first")
-        assert not store.create_document(folder + "a", b"second")
         assert not store.create_document(folder + "a", b"first")
+        assert not store.create_document(folder + "a", b"second")
         assert store.read_document(folder + "a") == b"first"
 
     def test_one_of_many_threads_creates_a_document(self, store: DataBackend, folder: str) -> None:
