@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import hashlib
 import struct
-from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import NewType
@@ -88,13 +87,20 @@ def digest_of(data: bytes | bytearray) -> bytes:
     return hasher.digest()
 
 
-def version_digest(geometry: Geometry, digests: Iterable[bytes]) -> bytes:
-    """The digest of a whole version: its size, its block size, and the digests of its segments in order."""
-    hasher = hashlib.blake2b(digest_size=DIGEST_BYTES, person=b"backy2 version")
-    hasher.update(struct.pack("<QQ", geometry.size_bytes, geometry.block_size))
-    for digest in digests:
-        hasher.update(digest)
-    return hasher.digest()
+class VersionDigest:
+    """The digest of a whole version, taken over its size, its block size, and the digests of its segments in order."""
+
+    def __init__(self, geometry: Geometry) -> None:
+        self._hasher = hashlib.blake2b(digest_size=DIGEST_BYTES, person=b"backy2 version")
+        self._hasher.update(struct.pack("<QQ", geometry.size_bytes, geometry.block_size))
+
+    def add(self, segment_digest: bytes) -> None:
+        """Take in the digest of the next segment."""
+        self._hasher.update(segment_digest)
+
+    def digest(self) -> bytes:
+        """The digest over what was taken in so far."""
+        return self._hasher.digest()
 
 
 def segment_count(geometry: Geometry) -> int:
