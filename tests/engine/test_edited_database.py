@@ -1,42 +1,20 @@
 """Swapped ids, swapped segments, edited records and cut maps cannot restore or hand on the wrong image.
 
-The database file is edited behind the engine's back, as a bad disk, a hand or a stale copy would.
+The database file is edited behind the engine's back.
 """
 
 from __future__ import annotations
 
 import contextlib
-import struct
 
 import pytest
 
-from backy2_core.errors import BackyError, DamageError
-from backy2_core.model.segment import ENTRY_BYTES
+from backy2_core.errors import DamageError
 from backy2_core.model.version import VersionState
-from tests.engine.place import BLOCK, hint, image, numbered
+from tests.engine.edits import MAP_EDITS, SEGMENT_EDITS, edit_map, edit_segment, sparse_id, swap_ids
+from tests.engine.place import BLOCK, image, numbered
 
 VALID, DAMAGED = VersionState.VALID, VersionState.DAMAGED
-
-
-def segment_rows(place):
-    return place.sql(f"SELECT id, data FROM {place.table('segments')} ORDER BY id")
-
-
-def edit_segment(place, change, row=0):
-    """Let ``change`` edit the packed entries of a segment as a list."""
-    number, data = segment_rows(place)[row]
-    entries = [data[at : at + ENTRY_BYTES] for at in range(0, len(data), ENTRY_BYTES)]
-    change(entries)
-    place.sql(f"UPDATE {place.table('segments')} SET data = ? WHERE id = ?", b"".join(entries), number)
-
-
-def edit_map(place, uid, change):
-    """Let ``change`` edit the list of segment ids in the map of a version."""
-    version, maps = place.version(uid).id, place.table("maps")
-    ((data,),) = place.sql(f"SELECT data FROM {maps} WHERE version = ?", version)
-    ids = list(struct.unpack(f"<{len(data) // 8}q", data))
-    change(ids)
-    place.sql(f"UPDATE {maps} SET data = ? WHERE version = ?", struct.pack(f"<{len(ids)}q", *ids), version)
 
 
 def edit_blob(place, content, column, value):
@@ -45,42 +23,6 @@ def edit_blob(place, content, column, value):
     place.sql(f"UPDATE {place.table('blobs')} SET {column} = ? WHERE uid = ?", value, uid)
 
 
-def swap_ids(entries):
-    """Two entries exchange their ids and keep their leaves: each points to the bytes of the other."""
-    one, other = entries[0], entries[1]
-    entries[0], entries[1] = other[:8] + one[8:], one[:8] + other[8:]
-
-
-def swap_entries(entries):
-    entries[0], entries[1] = entries[1], entries[0]
-
-
-def unknown_id(entries):
-    entries[1] = struct.pack("<q", 999_999) + entries[1][8:]
-
-
-def lost_id(entries):
-    entries[1] = struct.pack("<q", -1) + entries[1][8:]
-
-
-def sparse_id(entries):
-    """The id is 0 while the leaf still says that there was data."""
-    entries[1] = bytes(8) + entries[1][8:]
-
-
-def sparse_entry(entries):
-    entries[1] = bytes(ENTRY_BYTES)
-
-
-def cut_segment(entries):
-    entries.pop()
-
-
-def longer_segment(entries):
-    entries.append(entries[0])
-
-
-SEGMENT_EDITS = [swap_entries, unknown_id, lost_id, sparse_entry, cut_segment, longer_segment, swap_ids]
 EDITS = [
     *SEGMENT_EDITS,
     pytest.param(
@@ -131,33 +73,6 @@ def test_a_swapped_id_is_found_at_that_very_block_and_proves_nothing_against_the
 
 
 BIG = numbered(300)
-
-
-def swap_segments(ids):
-    ids[0], ids[1] = ids[1], ids[0]
-
-
-def repeat_segment(ids):
-    ids[1] = ids[0]
-
-
-def cut_map(ids):
-    ids.pop()
-
-
-def empty_map(ids):
-    ids.clear()
-
-
-def longer_map(ids):
-    ids.append(ids[0])
-
-
-def unknown_segment(ids):
-    ids[1] = 999_999
-
-
-MAP_EDITS = [swap_segments, repeat_segment, cut_map, empty_map, longer_map, unknown_segment]
 
 
 @pytest.mark.parametrize("edit", MAP_EDITS)
@@ -236,104 +151,3 @@ def test_a_record_that_is_gone_is_damage(place):
     result, content = place.restore(uid)
     assert [damage.block for damage in result.damage] == [1]
     assert content == image("a.c")
-
-
-# -- a base whose map was edited: an incremental backup must not launder it
-
-LAUNDERS = "engine/drafting.py takes over the map of a base unchecked: {}"
-ZEROS = "blocks beyond a cut map become zeros in a valid version"
-MOVED = "blocks of swapped segments or entries get a fresh, fitting digest in a valid version"
-NOT_OURS = "engine/{} lets an exception out that is no BackyError where a segment of the base is not there"
-
-
-def faulty(edit, reason):
-    """A case that fails today."""
-    return pytest.param(edit, marks=pytest.mark.xfail(reason=reason, strict=True))
-
-
-def assert_not_handed_on(place, base, content, hints, sample=0):
-    """The new version is refused, or not valid, or right in spite of all."""
-    try:
-        engine = place.engine_with(sanity_check_blocks=sample)
-        result = place.backup(content, base=base, hints=hints, engine=engine)
-    except BackyError:
-        assert place.live_jobs() == []
-        return
-    if result.version.state is VALID:
-        assert_right_or_damaged(place, result.version.uid, content)
-
-
-def assert_right_or_damaged(place, uid, content):
-    try:
-        result, restored = place.restore(uid)
-    except DamageError:
-        return
-    assert result.damaged_blocks or restored == content
-
-
-@pytest.mark.parametrize(
-    "edit",
-    [
-        faulty(swap_segments, LAUNDERS.format(MOVED)),
-        faulty(repeat_segment, LAUNDERS.format(MOVED)),
-        faulty(cut_map, LAUNDERS.format(ZEROS)),
-        faulty(empty_map, LAUNDERS.format(ZEROS)),
-        faulty(unknown_segment, NOT_OURS.format("appender.py _add (KeyError)")),
-        longer_map,
-    ],
-)
-def test_an_edited_map_of_a_base_is_not_handed_on(place, edit):
-    base = place.uid(BIG)
-    edit_map(place, base, edit)
-    assert_not_handed_on(place, base, BIG[: 299 * BLOCK] + A, [hint(299)])
-
-
-@pytest.mark.parametrize(
-    "edit",
-    [
-        faulty(swap_entries, LAUNDERS.format(MOVED)),
-        faulty(sparse_entry, LAUNDERS.format(ZEROS)),
-        faulty(sparse_id, LAUNDERS.format(ZEROS)),
-        swap_ids,
-        unknown_id,
-        lost_id,
-        cut_segment,
-        longer_segment,
-    ],
-)
-def test_an_edited_segment_of_a_base_is_not_handed_on(place, edit):
-    base = place.uid(BIG)
-    edit_segment(place, edit)
-    assert_not_handed_on(place, base, BIG[: 60 * BLOCK] + A + BIG[61 * BLOCK :], [hint(60)])
-
-
-@pytest.mark.parametrize(
-    "edit",
-    [
-        faulty(cut_map, NOT_OURS.format("sample.py _base_blocks (StopIteration as RuntimeError)")),
-        faulty(empty_map, NOT_OURS.format("sample.py _base_blocks (StopIteration as RuntimeError)")),
-        faulty(unknown_segment, NOT_OURS.format("sample.py _base_blocks (KeyError)")),
-        swap_segments,
-        repeat_segment,
-        longer_map,
-    ],
-)
-def test_a_sample_of_a_base_whose_map_was_edited_ends_in_a_clear_error(place, edit):
-    base = place.uid(BIG)
-    edit_map(place, base, edit)
-    assert_not_handed_on(place, base, BIG, [hint(0)], sample=300)
-
-
-@pytest.mark.parametrize("edit", [cut_map, unknown_segment])
-def test_an_edited_map_of_an_incomplete_version_is_not_continued_to_a_wrong_one(place, edit):
-    place.write(BIG)
-    place.data.fail("write_document", KeyboardInterrupt())
-    with pytest.raises(KeyboardInterrupt):
-        place.backup()
-    uid = place.versions()[0].uid
-    edit_map(place, uid, edit)
-    try:
-        place.backup(resume=uid)
-    except BackyError:
-        return
-    assert_right_or_damaged(place, uid, BIG)
