@@ -6,6 +6,7 @@ import ctypes
 import errno
 import functools
 import os
+import re
 from typing import Any
 
 FALLOC_FL_KEEP_SIZE = 0x01
@@ -17,8 +18,24 @@ _SYNC_FILE_RANGE_WAIT_BEFORE = 1
 _SYNC_FILE_RANGE_WRITE = 2
 _SYNC_FILE_RANGE_WAIT_AFTER = 4
 
+_SYNCFS_IS_DURABLE = {
+    0xEF53,  # ext2, ext3, ext4
+    0x58465342,  # xfs
+    0x9123683E,  # btrfs
+    0x2FC12FC1,  # zfs
+    0xF2F52010,  # f2fs
+    0xCA451A4E,  # bcachefs
+    0x01021994,  # tmpfs: nothing there outlives the machine anyway
+    0x6969,  # nfs
+    0x00C36400,  # ceph
+    0x01161970,  # gfs2
+    0x7461636F,  # ocfs2
+}
+_STATFS_BYTES = 512
+
 _SIGNATURES: dict[str, tuple[type[Any], ...]] = {
     "syncfs": (ctypes.c_int,),
+    "fstatfs": (ctypes.c_int, ctypes.c_char_p),
     "renameat2": (ctypes.c_int, ctypes.c_char_p, ctypes.c_int, ctypes.c_char_p, ctypes.c_uint),
     "fallocate": (ctypes.c_int, ctypes.c_int, ctypes.c_int64, ctypes.c_int64),
     "sync_file_range": (ctypes.c_int, ctypes.c_int64, ctypes.c_int64, ctypes.c_uint),
@@ -30,11 +47,14 @@ def syncfs(fd: int) -> None:
     _call("syncfs", fd)
 
 
-def syncfs_is_reliable() -> bool:
-    """Whether :func:`syncfs` is there and tells of write errors, which it does since Linux 5.8."""
-    major, minor = os.uname().release.split(".")[:2]
-    recent = (int(major), int("".join(c for c in minor if c.isdigit()) or "0")) >= (5, 8)
-    return recent and _function("syncfs") is not None
+def syncfs_is_reliable(fd: int) -> bool:
+    """Whether :func:`syncfs` on the filesystem of ``fd`` makes all durable, and tells of write errors.
+
+    The kernel tells of them since Linux 5.8. On FUSE and some network filesystems the call ends when the data was sent,
+    without asking the other side to keep it; so only filesystems that are known to do better count.
+    """
+    major, minor = re.findall(r"\d+", os.uname().release)[:2]
+    return (int(major), int(minor)) >= (5, 8) and _filesystem_type(fd) in _SYNCFS_IS_DURABLE
 
 
 def rename_new(old_folder: int, old: str, new_folder: int, new: str) -> None:
@@ -67,7 +87,14 @@ def finish_writing(fd: int, offset: int, length: int) -> None:
     _call("sync_file_range", fd, offset, length, flags)
 
 
-def _call(name: str, *arguments: int | bytes) -> None:
+def _filesystem_type(fd: int) -> int:
+    """The magic number of the filesystem: the first word of what fstatfs tells."""
+    told = ctypes.create_string_buffer(_STATFS_BYTES)
+    _call("fstatfs", fd, told)
+    return ctypes.c_long.from_buffer(told).value & 0xFFFFFFFF
+
+
+def _call(name: str, *arguments: int | bytes | ctypes.Array[ctypes.c_char]) -> None:
     function = _function(name)
     if function is None:
         raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))

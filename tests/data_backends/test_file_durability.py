@@ -19,7 +19,8 @@ import pytest
 
 from backy2_core.errors import BlobExistsError, BlobNotFoundError, DataBackendError
 from backy2_core.testing.data_backend_base import content_of, listed, new_uid, put, put_new, read
-from backy2_plugins.data_backends.file import FileDataBackend
+from backy2_plugins import linux
+from backy2_plugins.data_backends.file import FileDataBackend, durability
 from backy2_plugins.data_backends.file.staging import remove_abandoned
 from tests.crash.strace_log import OPTIONS, Call, read_log
 from tests.data_backends.conftest import remount
@@ -28,7 +29,8 @@ ROOT = Path(__file__).resolve().parents[2]
 MIB = 1024 * 1024
 WRITER = """
 import sys
-from backy2_plugins.data_backends.file import FileDataBackend
+from backy2_plugins import linux
+from backy2_plugins.data_backends.file import FileDataBackend, durability
 store = FileDataBackend(sys.argv[1], flush_method=sys.argv[2])
 for round in range(2):
     for number in range(6):
@@ -128,6 +130,18 @@ def test_a_document_is_synced_before_it_has_its_name_and_its_folder_after(
     assert rename.renamed
     assert any(call.path == rename.renamed[0] and call.end < rename.start for call in _syncs(calls, "fsync"))
     assert any(call.path == str(path.parent) and call.start > rename.end for call in _syncs(calls, "fsync"))
+
+
+def test_syncfs_is_only_used_where_it_can_be_relied_on(tmp_path: Path) -> None:
+    for path, reliable in (("/proc", False), ("/sys", False), ("/dev/shm", True)):
+        if os.path.ismount(path):
+            fd = os.open(path, os.O_RDONLY)
+            assert linux.syncfs_is_reliable(fd) == reliable, path
+            os.close(fd)
+    with FileDataBackend(str(tmp_path / "store")) as store, pytest.MonkeyPatch.context() as patch:
+        assert isinstance(durability.choose(store._root, "fsync"), durability.FileByFile)
+        patch.setattr(linux, "_SYNCFS_IS_DURABLE", set())
+        assert isinstance(durability.choose(store._root, "syncfs"), durability.FileByFile)
 
 
 def test_no_blob_has_its_name_before_the_flush(store: FileDataBackend, tmp_path: Path) -> None:

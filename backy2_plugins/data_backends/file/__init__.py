@@ -13,7 +13,7 @@ __all__ = ["FileDataBackend", "backy2_api_version", "backy2_open_data_backend", 
 
 _FLUSH_HELP = (
     "How blobs are made durable: syncfs writes out the whole filesystem of the store at once; fsync file by file, "
-    "slower, but without waiting for what other programs write there."
+    "slower, but without waiting for what other programs write there. On FUSE and SMB it is fsync in any case."
 )
 
 

@@ -79,8 +79,8 @@ class FileByFile(Durability):
 
 
 def choose(root: StoreRoot, method: str) -> Durability:
-    """The way that ``method`` ("syncfs" or "fsync") names; file by file where the kernel has no reliable syncfs."""
-    return WholeFilesystem(root) if method == "syncfs" and linux.syncfs_is_reliable() else FileByFile(root)
+    """The way that ``method`` ("syncfs" or "fsync") names; file by file where syncfs is not to be relied on."""
+    return WholeFilesystem(root) if method == "syncfs" and linux.syncfs_is_reliable(root.fd) else FileByFile(root)
 
 
 def _parents(path: str) -> list[str]:
