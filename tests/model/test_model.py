@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from tests.model.soak import soak
 from tests.model.walk import walk
 
 STEPS = 300
@@ -17,6 +18,4 @@ def test_every_version_restores_to_what_was_backed_up(seed):
 
 @pytest.mark.soak
 def test_twenty_thousand_steps():
-    from tests.model.soak import soak
-
     soak(seed=0, steps=20_000)

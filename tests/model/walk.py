@@ -15,6 +15,7 @@ from backy2_core.engine.retention import protect, unprotect
 from backy2_core.engine.scrub import scrub
 from backy2_core.errors import SourceError
 from backy2_core.model.version import VersionState
+from tests.model.harm import damage
 from tests.model.world import EVERY, World
 
 MEMORY = Path("/dev/shm")
@@ -184,5 +185,6 @@ STEPS: dict[Callable[[World], None], int] = {
     _cleanup: 2,
     _cleanup_full: 3,
     _abandon: 1,
+    damage: 2,
     _reopen: 1,
 }
