@@ -6,6 +6,7 @@ import contextlib
 import os
 import stat
 import time
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -70,6 +71,9 @@ class Database:
             _make_file(self.path)
             self._use_wal()
         with self.transaction(self._writer) as connection:
+            if connection.dialect.name == "postgresql":
+                key = zlib.crc32(self.table_prefix.encode())
+                connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({key})")
             yield connection
 
     @contextmanager
