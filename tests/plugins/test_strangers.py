@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -71,7 +72,7 @@ def test_a_backup_scrub_and_restore_through_strangers_only(program: Program, ima
     program.run("restore", "latest:vm", f"gz://{target}")
     assert gzip.decompress(target.read_bytes()) == image.read_bytes()
 
-    with sqlite3.connect(folder / "store.sqlite") as store:
+    with closing(sqlite3.connect(folder / "store.sqlite")) as store:
         sizes = [row[0] for row in store.execute("SELECT length(data) FROM blobs")]
     assert len(sizes) > 10
     assert sum(sizes) < 70_000 + 900_000 / 2, "the transform was not used"
