@@ -150,5 +150,7 @@ class BlobGoneError(MetaBackendError):
     """
 
     def __init__(self, blob_ids: Sequence[int]) -> None:
-        super().__init__(f"{len(blob_ids)} blobs were removed between look-up and commit; their blocks are stored again")
+        super().__init__(
+            f"{len(blob_ids)} blobs were removed between look-up and commit; their blocks are stored again"
+        )
         self.blob_ids = tuple(blob_ids)

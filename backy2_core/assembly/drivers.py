@@ -13,8 +13,6 @@ from backy2_core.contracts.transform import Transform
 from backy2_core.plugins.discovery import DATA_BACKENDS, META_BACKENDS, SOURCES, TRANSFORMS
 from backy2_core.plugins.registry import LoadedPlugin, PluginRegistry
 from backy2_core.plugins.schemes import scheme_of
-from backy2_core.wrappers.retrying import RetryingDataBackend
-from backy2_core.wrappers.throttled import ThrottledDataBackend
 
 Parameters = dict[str, str | int]
 
@@ -44,6 +42,10 @@ class Drivers:
 
     def open_data_backend(self) -> DataBackend:
         """Open the store, retrying what may pass, and throttled where its section says so."""
+        # Imported here: listing versions opens no store.
+        from backy2_core.wrappers.retrying import RetryingDataBackend
+        from backy2_core.wrappers.throttled import ThrottledDataBackend
+
         plugin, settings = self._configured(DATA_BACKENDS, self._config.type_of("data_backend"), "data_backend")
         data = cast(DataBackend, self._plugins.call(plugin, "backy2_open_data_backend", settings=settings))
         read, write = settings.get("bandwidth_read") or 0, settings.get("bandwidth_write") or 0

@@ -23,6 +23,7 @@ from backy2_core.plugins.discovery import installed_entries
 
 if TYPE_CHECKING:
     from backy2_core.cli.progress import Bar, ProgressBoard
+    from backy2_core.config.load import Config
     from backy2_core.plugins.registry import PluginRegistry
 
 log = logging.getLogger(__name__)
@@ -64,6 +65,14 @@ class BackyApp(App):
         from backy2_core.plugins.registry import PluginRegistry
 
         return PluginRegistry(self.entries)
+
+    @functools.cached_property
+    def config(self) -> Config:
+        """The configuration of this run. Raises :class:`ConfigError`, each time anew."""
+        # Imported here: `--help` and a mistyped verb need no configuration.
+        from backy2_core.config.load import load_config
+
+        return load_config(self.options.config)
 
     def build_option_parser(
         self, description: str | None, version: str | None, argparse_kwargs: dict[str, Any] | None = None
@@ -145,11 +154,8 @@ class BackyApp(App):
         if self._recorded:
             return
         self._recorded = True
-        # Imported here: `--help` and a mistyped verb need no configuration.
-        from backy2_core.config.load import load_config
-
         try:
-            config = load_config(self.options.config)
+            config = self.config
         except ConfigError:
             # Whoever needs the configuration fails with this very error; listing the plugins does not need it.
             return

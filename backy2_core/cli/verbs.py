@@ -77,7 +77,7 @@ class Verb(Command):
         from backy2_core.assembly import open_installation
 
         progress = self.app.make_progress() if self.is_job else None
-        with open_installation(self.app.options.config, progress) as installation:
+        with open_installation(self.app.config, self.app.registry, progress) as installation:
             yield installation
 
 

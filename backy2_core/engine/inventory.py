@@ -13,7 +13,6 @@ from backy2_core.model.blob import LOST, SPARSE, BlobId, BlobRecord, BlobState
 from backy2_core.model.segment import (
     SEGMENT_BLOCKS,
     Entry,
-    SegmentId,
     VersionDigest,
     digest_of,
     leaf_of,

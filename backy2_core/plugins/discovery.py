@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib.metadata
 import os
 import re
@@ -49,7 +50,11 @@ def installed_entries(environ: Mapping[str, str] = os.environ) -> tuple[PluginEn
     """
     allowed = _allowed(environ.get(RESTRICTION))
     found = importlib.metadata.entry_points()
-    entries = [_describe(point, allowed) for group in GROUPS for point in found.select(group=group)]
+    # One for each distribution, not for each entry point: it parses the METADATA file.
+    identity = functools.cache(_identity)
+    entries = [
+        _describe(point, *identity(point.dist), allowed) for group in GROUPS for point in found.select(group=group)
+    ]
     return tuple(sorted(entries, key=lambda e: (GROUPS.index(e.group), e.name, e.distribution)))
 
 
@@ -65,8 +70,9 @@ def _allowed(restriction: str | None) -> frozenset[str] | None:
     return frozenset(name for name in names if name) | {OWN_DISTRIBUTION}
 
 
-def _describe(point: importlib.metadata.EntryPoint, allowed: frozenset[str] | None) -> PluginEntry:
-    distribution, version = _identity(point.dist)
+def _describe(
+    point: importlib.metadata.EntryPoint, distribution: str, version: str, allowed: frozenset[str] | None
+) -> PluginEntry:
     return PluginEntry(
         group=point.group,
         name=point.name,
@@ -79,13 +85,9 @@ def _describe(point: importlib.metadata.EntryPoint, allowed: frozenset[str] | No
 
 
 def _identity(dist: importlib.metadata.Distribution | None) -> tuple[str, str]:
-    return _field(dist, "Name"), _field(dist, "Version")
-
-
-def _field(dist: importlib.metadata.Distribution | None, name: str) -> str:
     # A half-installed distribution has no METADATA: it is still to be listed, not to break every command.
-    found = dist.metadata.get_all(name) if dist is not None else None
-    return str(found[0]) if found else "unknown"
+    names, versions = (dist.metadata.get_all(key) if dist is not None else None for key in ("Name", "Version"))
+    return str(names[0]) if names else "unknown", str(versions[0]) if versions else "unknown"
 
 
 def _normalised(name: str) -> str:
