@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import struct
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -166,11 +166,12 @@ def check_exact(rows: Rows, objects: Mapping[BlobUid, bytes]) -> None:
     _expect(rows.blobs.keys() == blobs, f"blob records {sorted(rows.blobs)} are kept, {sorted(blobs)} are used")
     uids = {blob.uid for blob in rows.blobs.values()}
     _expect(objects.keys() == uids, f"objects {sorted(objects)} are kept, {sorted(uids)} are recorded")
-    condemned: Callable[[Mapping[int, Segment | Blob]], list[int]] = lambda rows: [
-        number for number, row in rows.items() if row.condemned is not None
-    ]
-    _expect(not condemned(rows.segments), f"segments {condemned(rows.segments)} are used and stay condemned")
-    _expect(not condemned(rows.blobs), f"blobs {condemned(rows.blobs)} are used and stay condemned")
+    _expect(not _condemned(rows.segments), f"segments {_condemned(rows.segments)} are used and stay condemned")
+    _expect(not _condemned(rows.blobs), f"blobs {_condemned(rows.blobs)} are used and stay condemned")
+
+
+def _condemned(rows: Mapping[int, Segment] | Mapping[int, Blob]) -> list[int]:
+    return [number for number, row in rows.items() if row.condemned is not None]
 
 
 def _expect(holds: bool, otherwise: str) -> None:

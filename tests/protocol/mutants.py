@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import delete, false, func, select, update
 
 from backy2_core.contracts.data_backend import StoredBlob
-from backy2_core.engine import orphans, sweep
+from backy2_core.engine import damage, orphans, sweep
 from backy2_core.engine.context import Engine
 from backy2_core.engine.idset import IdSet
 from backy2_core.engine.lease import Lease
@@ -347,3 +347,18 @@ def abandoned_under_a_lease(patch: pytest.MonkeyPatch) -> None:
 
     real = cleanup.abandon_versions
     patch.setattr(cleanup, "abandon_versions", abandon_versions)
+
+
+# -- beyond the rules: damage
+
+
+def users_before_blobs(patch: pytest.MonkeyPatch) -> None:
+    """Versions that use damaged blobs are looked for before the blobs are marked."""
+
+    def mark_damage(meta: Any, version: Any, found: Any) -> None:
+        for other in damage._users(meta, set(found)):
+            meta.set_version_state(other.id, VersionState.DAMAGED, damage._FINAL)
+        meta.set_blob_state(found, BlobState.DAMAGED, BlobState.STORED)
+        meta.set_version_state(version.id, VersionState.DAMAGED, damage._FINAL)
+
+    patch.setattr("backy2_core.engine.scrub.mark_damage", mark_damage)

@@ -1,7 +1,7 @@
 """Rules 6 to 8: what meets when a backup commits a reference to a blob that a cleanup is about to delete.
 
-While a job lives, the horizon already keeps what it may have found (rule 4), so that the two never meet. These rules are the wall
-behind that one, and are tested with it taken down: cleanups do not wait for live jobs.
+While a job lives, the horizon already keeps what it may have found (rule 4), so that the two never meet. These rules are the
+wall behind that one, and are tested with it taken down: cleanups do not wait for live jobs.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from tests.protocol.mutants import (
     no_compare_and_swap,
     no_revival,
     objects_first,
+    records_dropped_at_once,
 )
 from tests.protocol.scheduler import Actor
 from tests.protocol.world import World
@@ -73,6 +74,22 @@ def test_object_goes_only_after_its_record_is_deleting(rule_counts) -> None:
 
 def test_commit_revives_what_it_refers_to(rule_counts) -> None:
     rule_counts(revived_after_the_decision, no_revival, "valid version v2 lacks the record", WALLS, v1="AB")
+
+
+def killed_before_the_objects(world: World) -> None:
+    """A cleanup is killed before it deletes the objects of the blobs it doomed; another comes by, not even a full one."""
+    world.run(world.rm("v1"))
+    killed = world.cleanup()
+    world.past(killed, "end_job")
+    for _ in world.rows.blobs:
+        world.past(killed, "sweep_blobs")
+    world.crash(killed)
+    world.run(world.cleanup())
+    world.check_exact()
+
+
+def test_deleting_records_tell_the_next_cleanup_what_to_delete(rule_counts) -> None:
+    rule_counts(killed_before_the_objects, records_dropped_at_once, "objects .* are kept", v1="AB")
 
 
 def test_deleting_is_final(rule_counts) -> None:
