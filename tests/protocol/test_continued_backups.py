@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from backy2_core.errors import JobLostError, RefusedError
 from backy2_core.model.version import VersionState
-from tests.protocol.mutants import abandoned_under_a_lease, no_lease_check, only_complete_maps
+from tests.protocol.mutants_of_cleanups import abandoned_under_a_lease, only_complete_maps
+from tests.protocol.mutants_of_jobs import no_lease_check
 from tests.protocol.scheduler import Actor
 from tests.protocol.world import Options, World
 

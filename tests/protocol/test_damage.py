@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from backy2_core.model.version import VersionState
-from tests.protocol.mutants import damage_is_not_asked_for, no_check_of_blobs, users_before_blobs
+from tests.protocol.mutants_of_cleanups import users_before_blobs
+from tests.protocol.mutants_of_jobs import damage_is_not_asked_for, no_check_of_blobs
 from tests.protocol.world import World
 
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 import pytest
 
 from backy2_core.errors import StoreIdentityError
-from tests.protocol import mutants
+from tests.protocol import mutants_of_cleanups, mutants_of_jobs
 from tests.protocol.checker import Violation
 from tests.protocol.scheduler import Actor
 from tests.protocol.world import Beginning, Options, World
@@ -157,7 +157,7 @@ def test_no_schedule_does_harm(make_world, interrupted: Beginning, scenario: Sce
         world.close()
 
 
-def both(*parts: mutants.Mutant) -> mutants.Mutant:
+def both(*parts: mutants_of_jobs.Mutant) -> mutants_of_jobs.Mutant:
     """Several rules at once."""
 
     def mutate(patch: pytest.MonkeyPatch) -> None:
@@ -168,10 +168,13 @@ def both(*parts: mutants.Mutant) -> mutants.Mutant:
 
 
 WITHOUT = {
-    "check of blobs": (dedup, both(mutants.horizon_of_cleanup_only, mutants.no_check_of_blobs)),
-    "names": (restored, mutants.unnamed),
-    "live jobs": (full, mutants.live_jobs_are_not_asked_for),
-    "compare and swap": (condemned, both(mutants.horizon_of_jobs_only, mutants.no_compare_and_swap)),
+    "check of blobs": (dedup, both(mutants_of_cleanups.horizon_of_cleanup_only, mutants_of_jobs.no_check_of_blobs)),
+    "names": (restored, mutants_of_jobs.unnamed),
+    "live jobs": (full, mutants_of_cleanups.live_jobs_are_not_asked_for),
+    "compare and swap": (
+        condemned,
+        both(mutants_of_cleanups.horizon_of_jobs_only, mutants_of_cleanups.no_compare_and_swap),
+    ),
 }
 
 

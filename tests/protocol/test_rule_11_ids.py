@@ -5,7 +5,8 @@ Tested with the live jobs' part of the horizon taken down, since that keeps what
 
 from __future__ import annotations
 
-from tests.protocol.mutants import horizon_of_cleanup_only, ids_come_back
+from tests.protocol.mutants_of_cleanups import horizon_of_cleanup_only
+from tests.protocol.mutants_of_jobs import ids_come_back
 from tests.protocol.world import World
 
 

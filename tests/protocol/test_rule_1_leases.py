@@ -12,7 +12,7 @@ import contextlib
 import pytest
 
 from backy2_core.errors import JobLostError
-from tests.protocol.mutants import lease_checked_before, no_lease_check, renewal_of_the_dead
+from tests.protocol.mutants_of_jobs import lease_checked_before, no_lease_check, renewal_of_the_dead
 from tests.protocol.world import World
 
 

@@ -6,7 +6,8 @@ rows go only when no live job names them. What counts is that nothing comes betw
 
 from __future__ import annotations
 
-from tests.protocol.mutants import horizon_of_cleanup_only, named_too_late, unnamed
+from tests.protocol.mutants_of_cleanups import horizon_of_cleanup_only
+from tests.protocol.mutants_of_jobs import named_too_late, unnamed
 from tests.protocol.world import World
 
 

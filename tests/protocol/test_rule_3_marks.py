@@ -6,7 +6,7 @@ Today this counts for damaged blobs; ``unseen`` ones come only with imports.
 from __future__ import annotations
 
 from backy2_core.model.blob import BlobState
-from tests.protocol.mutants import reviving_makes_stored
+from tests.protocol.mutants_of_cleanups import reviving_makes_stored
 from tests.protocol.stale import add_with_condemned_blobs
 from tests.protocol.world import World
 

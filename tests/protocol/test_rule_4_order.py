@@ -8,12 +8,8 @@ with the check of rule 8 taken down; read late, it would do no harm that this te
 
 from __future__ import annotations
 
-from tests.protocol.mutants import (
-    descending_scans,
-    horizon_of_cleanup_only,
-    horizon_of_jobs_only,
-    no_check_of_blobs,
-)
+from tests.protocol.mutants_of_cleanups import descending_scans, horizon_of_cleanup_only, horizon_of_jobs_only
+from tests.protocol.mutants_of_jobs import no_check_of_blobs
 from tests.protocol.stale import add_with_condemned_blobs, condemn_segments_and_die, drop_segments_and_die
 from tests.protocol.world import World
 

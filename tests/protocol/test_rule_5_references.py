@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.protocol.mutants import condemned_segments_do_not_count, only_reachable
+from tests.protocol.mutants_of_cleanups import condemned_segments_do_not_count, only_reachable
 from tests.protocol.stale import add_with_condemned_blobs, condemn_segments_and_die, drop_segments_and_die
 from tests.protocol.world import World
 

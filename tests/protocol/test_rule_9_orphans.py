@@ -6,7 +6,12 @@ with the other taken down.
 
 from __future__ import annotations
 
-from tests.protocol.mutants import any_job_is_over, jobs_last, live_jobs_are_not_asked_for, orphans_without_record
+from tests.protocol.mutants_of_cleanups import (
+    any_job_is_over,
+    jobs_last,
+    live_jobs_are_not_asked_for,
+    orphans_without_record,
+)
 from tests.protocol.world import World
 
 

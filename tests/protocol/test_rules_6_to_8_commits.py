@@ -11,16 +11,14 @@ import pytest
 from backy2_core.errors import MetaBackendError
 from backy2_core.model.version import VersionState
 from tests.protocol.checker import Violation
-from tests.protocol.mutants import (
+from tests.protocol.mutants_of_cleanups import (
     deleting_is_not_final,
     horizon_of_cleanup_only,
-    no_check_of_blobs,
-    no_check_of_segments,
     no_compare_and_swap,
-    no_revival,
     objects_first,
     records_dropped_at_once,
 )
+from tests.protocol.mutants_of_jobs import no_check_of_blobs, no_check_of_segments, no_revival
 from tests.protocol.scheduler import Actor
 from tests.protocol.world import World
 
