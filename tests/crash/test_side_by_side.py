@@ -92,7 +92,7 @@ def test_three_cleanups_at_once_delete_the_same_things_once_and_nothing_else(wor
 
 def test_of_two_processes_that_continue_one_version_one_is_refused(world: World) -> None:
     name = world.new_image(150, fresh=1.0)
-    assert world.run("backup", world.backup_arguments(name), points=["before meta.append_segments"], arrival=2).killed
+    assert world.run("backup", world.backup_arguments(name), points=["before meta.append_segments"]).killed
     world.let_leases_run_out()
     (incomplete,) = world.versions(VersionState.INCOMPLETE)
     arguments = world.backup_arguments(name, resume=incomplete.uid)

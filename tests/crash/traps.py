@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
@@ -27,6 +28,8 @@ from backy2_core.contracts.source import Target, TargetRequest
 from backy2_core.engine.context import Engine
 from backy2_plugins import linux
 
+REST_S = 0.2
+"""Before a worker stops the process it lets the main thread come to rest, or where that stands would be left to chance."""
 SIGNALS = {"kill": signal.SIGKILL, "stop": signal.SIGSTOP}
 
 
@@ -55,7 +58,10 @@ class Trap:
             self._left -= 1
             due = self._left == 0
         if due:
-            os.kill(os.getpid(), self._signal)
+            if self._signal is signal.SIGSTOP and threading.current_thread() is not threading.main_thread():
+                time.sleep(REST_S)
+            # To this very thread: one that is sent to the process may reach another first, and this one runs on a little.
+            signal.pthread_kill(threading.get_ident(), self._signal)
 
     def around(self, name: str, function: Callable[..., Any]) -> Callable[..., Any]:
         """The function, with a point before and one after it."""

@@ -124,10 +124,11 @@ class World:
                 data += self.random.choice(self._pool)
         return self.add_image(bytes(data[: len(data) - self.random.choice((0, 0, 1234))]))
 
-    def changed_image(self, base: str) -> tuple[str, str]:
-        """A new source that differs from another in some blocks, and the hints that say where."""
+    def changed_image(self, base: str, *, within: range | None = None) -> tuple[str, str]:
+        """A new source that differs from another in some blocks (``within`` a range), and the hints that say where."""
         data = bytearray(self._images[base])
-        changed = self.random.sample(range(len(data) // BLOCK), max(1, len(data) // BLOCK // 8))
+        blocks = within or range(len(data) // BLOCK)
+        changed = self.random.sample(blocks, max(1, len(blocks) // 8))
         for block in changed:
             data[block * BLOCK : (block + 1) * BLOCK] = self.random.choice(
                 (self._pool[0], self.random.randbytes(BLOCK))
@@ -168,7 +169,8 @@ class World:
     def wait(self, running: Running) -> Outcome:
         """The end of a child. One that ended by itself must have said how."""
         status = self._zygote.wait(running.pid)
-        result, output = Path(running.job.result), running.output.read_text()
+        result = Path(running.job.result)
+        output = running.output.read_text() if running.output.exists() else ""  # killed before it could open it
         found = json.loads(result.read_text()) if result.exists() and result.stat().st_size else {}
         code = os.waitstatus_to_exitcode(status)
         assert found or code < 0, f"{running.job} ended with {code} and no result:\n{output}"
