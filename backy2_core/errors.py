@@ -96,7 +96,7 @@ class BlobExistsError(DataBackendError):
 
 
 class BlobDamagedError(DataBackendError):
-    """The store proved by itself that the stored bytes are not those that were put (too long, bad checksum)."""
+    """The store, or a transform, proved by itself that the stored bytes are not those that were put."""
 
 
 class StoreIdentityError(DataBackendError):

@@ -18,7 +18,10 @@ class Transform(ABC):
     """One step of the chain between a clear block and a stored blob.
 
     Threads: both methods are called from several threads at once. Buffers belong to the caller; what is returned belongs
-    to the caller too, and the transform keeps neither. Errors become :class:`backy2_core.errors.TransformError`.
+    to the caller too, and the transform keeps neither.
+
+    Errors become :class:`backy2_core.errors.TransformError`, which proves nothing about the blob and ends the job; except
+    where the bytes are proven not to be what was sealed, see :meth:`unseal`.
     """
 
     @property
@@ -37,4 +40,8 @@ class Transform(ABC):
 
     @abstractmethod
     def unseal(self, data: memoryview, envelope: bytes, clear_size: int) -> memoryview:
-        """Undo :meth:`seal`; ``clear_size`` is an upper bound of the result, to refuse bombs."""
+        """Undo :meth:`seal`; ``clear_size`` is an upper bound of the result, to refuse bombs.
+
+        Raises :class:`backy2_core.errors.BlobDamagedError` where the bytes are proven not to be those that were sealed (no
+        such frame, a wrong tag under the right key): the block is then reported as damaged, and the job goes on.
+        """

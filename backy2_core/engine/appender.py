@@ -5,8 +5,9 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 
-from backy2_core.contracts.meta_backend import KeptSegment, MetaBackend, NewSegment
+from backy2_core.contracts.meta_backend import MetaBackend
 from backy2_core.engine.draft import Draft
+from backy2_core.engine.stored_map import batches
 from backy2_core.errors import BlobGoneError, MetaBackendError
 from backy2_core.model.blob import BlobId
 from backy2_core.model.job import JobId
@@ -30,13 +31,8 @@ class Appender:
 
     def take_stock(self) -> None:
         """Take in the digests of the segments that are in the map of a continued version already."""
-        batch: list[SegmentId] = []
-        for segment in self._meta.read_map(self._version.id):
-            batch.append(segment)
-            if len(batch) == _BATCH:
-                self._add_stored(batch)
-                batch = []
-        self._add_stored(batch)
+        for batch in batches(self._meta.read_map(self._version.id), _BATCH):
+            self._add_stored(batch)
 
     def append(self, drafts: Sequence[Draft]) -> list[tuple[Draft, int]]:
         """Append the drafts, all or none.
@@ -44,28 +40,22 @@ class Appender:
         If some of the blobs they were settled as are gone by now (rule 8 of the cleanup protocol), nothing is appended,
         and the blocks that must be stored again are returned.
         """
-        segments = [draft.pack() for draft in drafts]
         try:
-            self._meta.append_segments(self._job, self._version.id, segments)
+            self._meta.append_segments(self._job, self._version.id, [draft.pack() for draft in drafts])
         except BlobGoneError as error:
             log.info("Job %d: %s", self._job, error)
             gone = [(draft, block) for draft in drafts for block in draft.reopen(map(BlobId, error.blob_ids))]
             if not gone:
                 raise
             return gone
-        self._add(segments)
+        for draft in drafts:
+            self._digest.add(draft.digest)
+        self.length += len(drafts)
         return []
 
     def digest(self) -> bytes:
         """The digest of the version, once all segments are appended."""
         return self._digest.digest()
-
-    def _add(self, segments: Sequence[NewSegment | KeptSegment]) -> None:
-        kept = [segment.id for segment in segments if isinstance(segment, KeptSegment)]
-        digests = self._meta.read_digests(kept) if kept else {}
-        for segment in segments:
-            self._digest.add(segment.digest if isinstance(segment, NewSegment) else digests[segment.id])
-        self.length += len(segments)
 
     def _add_stored(self, segments: Sequence[SegmentId]) -> None:
         digests = self._meta.read_digests(set(segments))

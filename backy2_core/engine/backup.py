@@ -12,8 +12,9 @@ from backy2_core.contracts.source import Source
 from backy2_core.engine.appender import Appender
 from backy2_core.engine.buffers import BufferPool, buffer_count
 from backy2_core.engine.context import Engine
+from backy2_core.engine.damage import read_or_mark
 from backy2_core.engine.digest import ZeroTest, hash_function
-from backy2_core.engine.drafting import Base, draft_segments
+from backy2_core.engine.drafting import draft_segments
 from backy2_core.engine.hints import hints_digest, parse_hints
 from backy2_core.engine.intake import Intake
 from backy2_core.engine.lease import Lease, running_job
@@ -24,6 +25,7 @@ from backy2_core.engine.requests import BackupRequest, BackupResult
 from backy2_core.engine.sample import check_sample
 from backy2_core.engine.stages import Reader, Storer
 from backy2_core.engine.store import write_marker
+from backy2_core.engine.stored_map import StoredMap
 from backy2_core.engine.transfer import Crew, Transfer
 from backy2_core.errors import BackyError, RefusedError
 from backy2_core.model.blob import BlobUid
@@ -68,11 +70,12 @@ def backup(engine: Engine, request: BackupRequest) -> BackupResult:
         description = f"{request.source} as {request.name}"
         with running_job(engine, JobKind.BACKUP, description, task.uses) as lease:
             runs = _plan(task)
-            if task.base is not None and request.hints is not None:
-                check_sample(engine.meta, source, runs, task.base, engine.options.sanity_check_blocks)
+            base = read_or_mark(engine.meta, task.base) if task.base else None
+            if base is not None and request.hints is not None:
+                check_sample(engine.meta, source, runs, base, engine.options.sanity_check_blocks)
             version = task.resume or engine.meta.create_version(lease.id, _new_version(task))
             log.info("Backing up %s as version %s of %s", request.source, version.uid, request.name)
-            digest, counts = _transfer(engine, lease, task, version, runs)
+            digest, counts = _transfer(engine, lease, task, version, runs, base)
             write_marker(engine.data, version, digest)
             statistics = _statistics(version, counts, time.monotonic() - began)
             version = engine.meta.finish_version(lease.id, version.id, digest, statistics)
@@ -138,13 +141,14 @@ def _new_version(task: _Task) -> NewVersion:
     )
 
 
-def _transfer(engine: Engine, lease: Lease, task: _Task, version: Version, runs: list[Run]) -> tuple[bytes, Counts]:
+def _transfer(
+    engine: Engine, lease: Lease, task: _Task, version: Version, runs: list[Run], base: StoredMap | None
+) -> tuple[bytes, Counts]:
     appender = Appender(engine.meta, lease.id, version)
     if task.resume is not None:
         appender.take_stock()
     segments = by_segment(skip_holes(runs, task.source.allocated(), task.geometry.block_size))
-    base = Base(task.base, engine.meta) if task.base else None
-    drafted = draft_segments(segments, task.geometry, base, appender.length)
+    drafted = draft_segments(segments, task.geometry, engine.meta, base, appender.length)
     intake = _intake(engine, lease, task.hash)
     engine.progress.begin(f"Backing up {task.request.name}", task.geometry.size_bytes, "B")
     try:

@@ -87,7 +87,7 @@ def _split(envelope: bytes, count: int) -> list[bytes]:
         return [b""] * count
     parts, at = [], 0
     for _ in range(count):
-        (length,) = struct.unpack_from("<I", envelope, at)
+        length = int.from_bytes(envelope[at : at + 4], "little")
         parts.append(envelope[at + 4 : at + 4 + length])
         at += 4 + length
     if at != len(envelope):

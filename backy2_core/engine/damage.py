@@ -8,6 +8,8 @@ from collections.abc import Callable, Collection
 from backy2_core.contracts.meta_backend import MetaBackend
 from backy2_core.engine.idset import IdSet
 from backy2_core.engine.requests import BlockDamage
+from backy2_core.engine.stored_map import StoredMap, read_stored_map
+from backy2_core.errors import DamageError
 from backy2_core.model.blob import BlobId, BlobRecord, BlobState
 from backy2_core.model.event import DamageFound, Event
 from backy2_core.model.segment import block_ids
@@ -23,10 +25,15 @@ class DamageReport:
 
     def __init__(self, version: Version, notify: Callable[[Event], None]) -> None:
         self.count = 0
-        self.named: list[BlockDamage] = []
+        self._named: list[BlockDamage] = []
         self.blobs: set[BlobId] = set()
         self._version = version
         self._notify = notify
+
+    @property
+    def damage(self) -> tuple[BlockDamage, ...]:
+        """The damaged blocks that are kept by name, in order."""
+        return tuple(sorted(self._named, key=lambda damage: damage.block))
 
     def add(self, block: int, record: BlobRecord | None, reason: str) -> None:
         """A block cannot be had. With a ``record``, the blob itself is proven to be missing or wrong."""
@@ -34,8 +41,8 @@ class DamageReport:
         self.count += 1
         if record is not None:
             self.blobs.add(record.id)
-        if len(self.named) < MOST_NAMED:
-            self.named.append(BlockDamage(block, uid, reason))
+        if len(self._named) < MOST_NAMED:
+            self._named.append(BlockDamage(block, uid, reason))
         log.error("Version %s, block %d (blob %s): %s", self._version.uid, block, uid or "unknown", reason)
         self._notify(DamageFound(self._version, block, uid, reason))
 
@@ -51,6 +58,15 @@ def mark_damage(meta: MetaBackend, version: Version, blobs: Collection[BlobId]) 
         for other in _users(meta, set(blobs)):
             meta.set_version_state(other.id, VersionState.DAMAGED, _FINAL)
     meta.set_version_state(version.id, VersionState.DAMAGED, _FINAL)
+
+
+def read_or_mark(meta: MetaBackend, version: Version) -> StoredMap:
+    """The checked map of a version; where it is damaged the version is marked so, and :class:`DamageError` raised."""
+    try:
+        return read_stored_map(meta, version)
+    except DamageError:
+        mark_damage(meta, version, ())
+        raise
 
 
 _FINAL = frozenset({VersionState.INCOMPLETE, VersionState.REMOVED})

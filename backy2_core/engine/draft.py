@@ -10,7 +10,6 @@ from backy2_core.model.segment import (
     ENTRY_BYTES,
     SEGMENT_BLOCKS,
     SPARSE_ENTRY,
-    SegmentId,
     block_ids,
     digest_of,
     pack_entry,
@@ -20,16 +19,18 @@ from backy2_core.model.segment import (
 class Draft:
     """One segment, filled in any order; :attr:`waiting` counts the blocks that are not known yet.
 
-    A fresh draft is all sparse. ``kept`` names a stored segment that is taken over as it is.
+    A fresh draft is all sparse. ``kept`` is a stored segment that is taken over as it is, with its digest.
     """
 
-    __slots__ = ("_entries", "_fresh", "index", "kept", "waiting")
+    __slots__ = ("_entries", "_fresh", "_kept", "digest", "index", "waiting")
 
-    def __init__(self, index: int, blocks: int, kept: SegmentId | None = None) -> None:
+    def __init__(self, index: int, blocks: int, kept: KeptSegment | None = None, digest: bytes = b"") -> None:
         self.index = index
-        self.kept = kept
+        self.digest = digest
+        """The digest of the segment; of one that was not kept, as it was last packed."""
         self.waiting = 0
-        self._entries = bytearray(0 if kept else blocks * ENTRY_BYTES)
+        self._kept = kept
+        self._entries = bytearray(blocks * ENTRY_BYTES)
         self._fresh: set[BlobId] = set()
 
     @property
@@ -67,6 +68,7 @@ class Draft:
 
     def pack(self) -> NewSegment | KeptSegment:
         """The finished segment, for appending to the map."""
-        if self.kept is not None:
-            return KeptSegment(self.kept)
-        return NewSegment(bytes(self._entries), digest_of(self._entries), tuple(sorted(self._fresh)))
+        if self._kept is not None:
+            return self._kept
+        self.digest = digest_of(self._entries)
+        return NewSegment(bytes(self._entries), self.digest, tuple(sorted(self._fresh)))

@@ -6,13 +6,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
-from backy2_core.contracts.meta_backend import MetaBackend
+from backy2_core.contracts.meta_backend import KeptSegment, MetaBackend
 from backy2_core.engine.draft import Draft
 from backy2_core.engine.plan import Action, Run
-from backy2_core.errors import MetaBackendError
+from backy2_core.engine.stored_map import StoredMap, batches
+from backy2_core.errors import DamageError
 from backy2_core.model.block import Geometry
-from backy2_core.model.segment import SegmentId, segment_blocks
-from backy2_core.model.version import Version
+from backy2_core.model.segment import SEGMENT_BLOCKS, segment_blocks
 
 _LOOK_AHEAD = 256
 
@@ -25,72 +25,59 @@ class Drafted:
     runs: Sequence[Run]
 
 
-@dataclass(frozen=True, slots=True)
-class Base:
-    """The version that unchanged blocks are taken from."""
-
-    version: Version
-    meta: MetaBackend
-
-    def segments(self, start: int) -> Iterator[SegmentId]:
-        """Ids of its segments from position ``start`` on."""
-        return self.meta.read_map(self.version.id, start)
-
-
 def draft_segments(
-    plan: Iterable[Sequence[Run]], geometry: Geometry, base: Base | None, start: int
+    plan: Iterable[Sequence[Run]], geometry: Geometry, meta: MetaBackend, base: StoredMap | None, start: int
 ) -> Iterator[Drafted]:
-    """Drafts in order, from segment ``start`` on. Base segments are looked up in batches, only where they are needed."""
-    ids = base.segments(start) if base else iter(())
+    """Drafts in order, from segment ``start`` on.
+
+    Segments of the base are read in batches, only those that are kept in part, and checked against its map's digests.
+    """
     numbered = enumerate(islice(plan, start, None), start)
-    while batch := list(islice(numbered, _LOOK_AHEAD)):
-        kept = dict(zip((index for index, _ in batch), ids, strict=False))
-        data = _base_data(base, geometry, batch, kept)
+    for batch in batches(numbered, _LOOK_AHEAD):
+        data = _base_data(meta, base, geometry, batch) if base else {}
         for index, runs in batch:
-            yield _draft(index, runs, geometry, kept.get(index), data, _reusable(base, geometry, index, runs))
+            yield Drafted(_draft(index, runs, geometry, base, data), runs)
 
 
-def _reusable(base: Base | None, geometry: Geometry, index: int, runs: Sequence[Run]) -> bool:
-    if base is None or any(run.action is not Action.KEEP for run in runs):
+def _reusable(base: StoredMap, geometry: Geometry, index: int, runs: Sequence[Run]) -> bool:
+    if any(run.action is not Action.KEEP for run in runs):
         return False
     return segment_blocks(geometry, index) == segment_blocks(base.version.geometry, index)
 
 
 def _base_data(
-    base: Base | None, geometry: Geometry, batch: Sequence[tuple[int, Sequence[Run]]], kept: dict[int, SegmentId]
-) -> dict[SegmentId, bytes]:
-    if base is None:
-        return {}
+    meta: MetaBackend, base: StoredMap, geometry: Geometry, batch: Sequence[tuple[int, Sequence[Run]]]
+) -> dict[int, bytes]:
     wanted = {
-        kept[index]
+        index: base.id(index)
         for index, runs in batch
-        if index in kept and any(r.action is Action.KEEP for r in runs) and not _reusable(base, geometry, index, runs)
+        if any(run.action is Action.KEEP for run in runs) and not _reusable(base, geometry, index, runs)
     }
-    found = base.meta.read_segments(wanted)
-    if len(found) != len(wanted):
-        raise MetaBackendError(
-            f"The map of the base version {base.version.uid} lacks {len(wanted) - len(found)} segments; scrub it, and"
-            " back up without it."
-        )
-    return {segment: stored.data for segment, stored in found.items()}
+    found = meta.read_segments(set(wanted.values()))
+    data = {}
+    for index, segment in wanted.items():
+        stored = found.get(segment)
+        fault = base.fault(index, stored)
+        if fault or stored is None:
+            raise DamageError(
+                f"The base version {base.version.uid} cannot be built upon: at block {index * SEGMENT_BLOCKS}, {fault}."
+                " Scrub it, and back up without it."
+            )
+        data[index] = stored.data
+    return data
 
 
 def _draft(
-    index: int,
-    runs: Sequence[Run],
-    geometry: Geometry,
-    base_id: SegmentId | None,
-    data: dict[SegmentId, bytes],
-    reuse: bool,
-) -> Drafted:
-    if reuse and base_id is not None:
-        return Drafted(Draft(index, 0, kept=base_id), runs)
+    index: int, runs: Sequence[Run], geometry: Geometry, base: StoredMap | None, data: dict[int, bytes]
+) -> Draft:
+    if base is not None and _reusable(base, geometry, index, runs):
+        return Draft(index, 0, KeptSegment(base.id(index)), base.digest(index))
     draft = Draft(index, segment_blocks(geometry, index))
     for run in runs:
-        if run.action is Action.KEEP and base_id is not None:
-            draft.keep(run.start, run.stop, data[base_id])
+        if run.action is Action.KEEP:
+            draft.keep(run.start, run.stop, data[index])
     draft.waiting = sum(len(run) for run in runs if run.action is Action.READ)
-    return Drafted(draft, runs)
+    return draft
 
 
 def split_runs(runs: Iterable[Run], blocks: int) -> Iterator[Run]:

@@ -19,7 +19,7 @@ def parse_hints(text: str, size_bytes: int) -> list[Extent]:
     """
     try:
         rows = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise HintsError(f"The hints are not JSON ({error}); expected what `rbd diff --format json` prints.") from error
     if not isinstance(rows, list):
         raise HintsError("The hints are not a JSON list; expected what `rbd diff --format json` prints.")

@@ -9,14 +9,15 @@ from backy2_core.contracts.source import Target, TargetRequest
 from backy2_core.engine.context import Engine
 from backy2_core.engine.damage import DamageReport, mark_damage
 from backy2_core.engine.fetch import Fetcher
-from backy2_core.engine.inventory import SparseBlocks, StoredBlock, check_map, inventory
+from backy2_core.engine.inventory import SparseBlocks, StoredBlock, inventory
 from backy2_core.engine.lease import Lease, running_job
 from backy2_core.engine.lookup import get_version
 from backy2_core.engine.requests import RestoreRequest, RestoreResult
 from backy2_core.engine.retrieval import Retrieval
+from backy2_core.engine.stored_map import StoredMap, read_stored_map
 from backy2_core.model.event import RestoreFinished
 from backy2_core.model.job import JobKind, Use
-from backy2_core.model.version import Version, VersionState
+from backy2_core.model.version import VersionState
 
 log = logging.getLogger(__name__)
 
@@ -34,22 +35,22 @@ def restore(engine: Engine, request: RestoreRequest) -> RestoreResult:
     version = get_version(engine.meta, request.uid)
     description = f"{version.uid} ({version.name}) to {request.target}"
     with running_job(engine, JobKind.RESTORE, description, (Use(version.uid, READABLE),)) as lease:
-        check_map(engine.meta, version)
+        stored_map = read_stored_map(engine.meta, version)
         wanted = TargetRequest(version.geometry.size_bytes, request.force, request.sparse)
         with engine.open_target(request.target, wanted) as target:
-            report, restored = _write(engine, lease, version, target, request)
+            report, restored = _write(engine, lease, stored_map, target, request)
             target.flush()
         if report.count:
             mark_damage(engine.meta, version, report.blobs)
     duration_s = time.monotonic() - began
     engine.notify(RestoreFinished(version, request.target, report.count, duration_s))
-    return RestoreResult(version, restored, report.count, tuple(report.named), duration_s)
+    return RestoreResult(version, restored, report.count, report.damage, duration_s)
 
 
 def _write(
-    engine: Engine, lease: Lease, version: Version, target: Target, request: RestoreRequest
+    engine: Engine, lease: Lease, stored_map: StoredMap, target: Target, request: RestoreRequest
 ) -> tuple[DamageReport, int]:
-    geometry = version.geometry
+    version, geometry = stored_map.version, stored_map.version.geometry
     report = DamageReport(version, engine.notify)
 
     def use(block: StoredBlock, data: memoryview) -> None:
@@ -64,7 +65,7 @@ def _write(
     threads = max(engine.options.worker_count, target.threads, engine.data.capabilities.threads)
     engine.progress.begin(f"Restoring {version.uid} to {request.target}", geometry.size_bytes, "B")
     try:
-        retrieval.run(inventory(engine.meta, version), threads)
+        retrieval.run(inventory(engine.meta, stored_map), threads)
     finally:
         engine.progress.finish()
-    return report, retrieval.bytes_done
+    return report, retrieval.bytes_whole

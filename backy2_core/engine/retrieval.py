@@ -16,6 +16,7 @@ from backy2_core.model.block import Geometry
 
 _SHOW_EVERY_S = 0.2
 _ROOM_FOR_TRANSFORMS = 4096
+_MOST_SWELLING = 16
 
 
 class Retrieval:
@@ -28,6 +29,7 @@ class Retrieval:
         self, engine: Engine, lease: Lease, geometry: Geometry, fetcher: Fetcher, report: DamageReport
     ) -> None:
         self.bytes_done = 0
+        self.bytes_whole = 0
         self.on_sparse: Callable[[SparseBlocks], None] = lambda blocks: None
         self.on_whole: Callable[[StoredBlock], None] = lambda block: None
         self._engine = engine
@@ -47,12 +49,15 @@ class Retrieval:
             while pool.in_flight:
                 self._lease.check()
                 pool.wait()
+        self._engine.progress.advance(self.bytes_done)
 
     def _feed(self, items: Iterator[Item], pool: WorkerPool, buffers: BufferPool) -> None:
         for item in items:
             if isinstance(item, SparseBlocks):
                 self.on_sparse(item)
-                self._advance(self._geometry.span_length(item.start, item.stop - item.start))
+                length = self._geometry.span_length(item.start, item.stop - item.start)
+                self.bytes_whole += length
+                self._advance(length)
             elif isinstance(item, BrokenBlock):
                 self._report.add(item.number, None, item.reason)
                 self._advance(self._geometry.length(item.number))
@@ -63,16 +68,18 @@ class Retrieval:
                 self._fetch(item, pool, buffers)
 
     def _fetch(self, block: StoredBlock, pool: WorkerPool, buffers: BufferPool) -> None:
-        if block.record.stored_size > buffers.size:
+        size = block.record.stored_size
+        if size > self._geometry.block_size * _MOST_SWELLING:
             self._report.add(block.number, block.record, "its record claims an impossible size")
             return
-        buffer = buffers.take()
+        lent = buffers.take()
 
         def then(fetched: Fetched) -> None:
-            buffers.give(buffer)
+            buffers.give(lent)
             self._done(fetched)
 
-        pool.submit(then, self._fetcher.fetch, block, buffer)
+        # A chain of transforms may have made a block longer; such a blob is rare and gets a buffer of its own.
+        pool.submit(then, self._fetcher.fetch, block, lent if size <= len(lent) else memoryview(bytearray(size)))
 
     def _done(self, fetched: Fetched) -> None:
         block = fetched.block
@@ -80,6 +87,7 @@ class Retrieval:
             self._report.add(block.number, block.record, fetched.reason)
         else:
             self.on_whole(block)
+            self.bytes_whole += self._geometry.length(block.number)
         self._advance(self._geometry.length(block.number))
 
     def _advance(self, length: int) -> None:

@@ -9,26 +9,27 @@ from backy2_core.contracts.meta_backend import MetaBackend
 from backy2_core.contracts.source import Source
 from backy2_core.engine.digest import ZeroTest, hash_function
 from backy2_core.engine.plan import Action, Run
-from backy2_core.errors import HintsError
-from backy2_core.model.blob import LOST, SPARSE, BlobRecord
-from backy2_core.model.segment import SEGMENT_BLOCKS, Entry, unpack
-from backy2_core.model.version import Version
+from backy2_core.engine.stored_map import StoredMap
+from backy2_core.errors import DamageError, HintsError
+from backy2_core.model.blob import SPARSE, BlobRecord
+from backy2_core.model.segment import NO_LEAF, SEGMENT_BLOCKS, Entry, leaf_of, unpack
 
 
-def check_sample(meta: MetaBackend, source: Source, runs: Sequence[Run], base: Version, count: int) -> int:
+def check_sample(meta: MetaBackend, source: Source, runs: Sequence[Run], base: StoredMap, count: int) -> int:
     """Compare up to ``count`` blocks that would be kept, drawn at random, with the base; return how many were compared.
 
     Raises :class:`HintsError` at the first that differs: the hints then miss changes, and a backup by them would be wrong.
     """
-    blocks = sorted(_draw(runs, count))
-    is_zero = ZeroTest(base.geometry.block_size)
+    version, geometry = base.version, base.version.geometry
+    blocks = list(_draw(runs, count))
+    is_zero = ZeroTest(geometry.block_size)
     for block, entry, record in _base_blocks(meta, base, blocks):
-        data = memoryview(bytearray(base.geometry.length(block)))
-        source.read_into(base.geometry.offset(block), data)
+        data = memoryview(bytearray(geometry.length(block)))
+        source.read_into(geometry.offset(block), data)
         if not _same(data, entry, record, is_zero):
             raise HintsError(
-                f"The hints are wrong: they call block {block} (offset {base.geometry.offset(block)}) unchanged, but it"
-                f" differs from the base version {base.uid}. Were they made against another snapshot? Nothing was"
+                f"The hints are wrong: they call block {block} (offset {geometry.offset(block)}) unchanged, but it"
+                f" differs from the base version {version.uid}. Were they made against another snapshot? Nothing was"
                 " stored; make them again, or back up without them."
             )
     return len(blocks)
@@ -47,18 +48,28 @@ def _draw(runs: Sequence[Run], count: int) -> Iterator[int]:
 
 
 def _base_blocks(
-    meta: MetaBackend, base: Version, blocks: Sequence[int]
+    meta: MetaBackend, base: StoredMap, blocks: Sequence[int]
 ) -> Iterator[tuple[int, Entry, BlobRecord | None]]:
+    segments = meta.read_segments({base.id(block // SEGMENT_BLOCKS) for block in blocks})
+    entries: dict[int, Entry] = {}
     for block in blocks:
-        segment_id = next(meta.read_map(base.id, block // SEGMENT_BLOCKS))
-        stored = meta.read_segments([segment_id])[segment_id]
-        entry = unpack(stored.data)[block % SEGMENT_BLOCKS]
-        yield block, entry, meta.read_blobs([entry.blob]).get(entry.blob)
+        index = block // SEGMENT_BLOCKS
+        stored = segments.get(base.id(index))
+        fault = base.fault(index, stored)
+        if fault or stored is None:
+            raise DamageError(
+                f"The base version {base.version.uid} cannot be built upon: at block {block}, {fault}. Scrub it, and back"
+                " up without it."
+            )
+        entries[block] = unpack(stored.data)[block % SEGMENT_BLOCKS]
+    records = meta.read_blobs({entry.blob for entry in entries.values() if entry.blob > 0})
+    for block, entry in entries.items():
+        yield block, entry, records.get(entry.blob)
 
 
 def _same(data: memoryview, entry: Entry, record: BlobRecord | None, is_zero: ZeroTest) -> bool:
-    if entry.blob == SPARSE:
+    if entry == Entry(SPARSE, NO_LEAF):
         return is_zero(data)
-    if entry.blob == LOST or record is None:
+    if record is None or leaf_of(record.checksum) != entry.leaf:
         return False
     return hash_function(record.hash)(data) == record.checksum

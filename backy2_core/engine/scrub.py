@@ -10,18 +10,19 @@ from contextlib import ExitStack
 from backy2_core.contracts.source import Source
 from backy2_core.engine.compare import SourceComparison
 from backy2_core.engine.context import Engine
-from backy2_core.engine.damage import DamageReport, mark_damage
+from backy2_core.engine.damage import DamageReport, mark_damage, read_or_mark
 from backy2_core.engine.fetch import Fetcher
-from backy2_core.engine.inventory import Item, SparseBlocks, StoredBlock, check_map, inventory
+from backy2_core.engine.inventory import Item, SparseBlocks, StoredBlock, inventory
 from backy2_core.engine.lease import Lease, running_job
 from backy2_core.engine.lookup import get_version
 from backy2_core.engine.requests import ScrubRequest, ScrubResult
 from backy2_core.engine.retrieval import Retrieval
-from backy2_core.errors import DamageError, UsageError
+from backy2_core.engine.stored_map import StoredMap
+from backy2_core.errors import UsageError
 from backy2_core.model.blob import BlobId, BlobState
 from backy2_core.model.event import ScrubFinished
 from backy2_core.model.job import JobKind, Use
-from backy2_core.model.version import Version, VersionState
+from backy2_core.model.version import VersionState
 
 _READABLE = frozenset({VersionState.VALID, VersionState.DAMAGED})
 
@@ -38,16 +39,16 @@ def scrub(engine: Engine, request: ScrubRequest) -> ScrubResult:
     version = get_version(engine.meta, request.uid)
     description = f"{version.uid} ({version.name})"
     with running_job(engine, JobKind.SCRUB, description, (Use(version.uid, _READABLE),)) as lease:
-        _check_map(engine, version)
+        stored_map = read_or_mark(engine.meta, version)
         with ExitStack() as stack:
             source = stack.enter_context(engine.open_source(request.source)) if request.source else None
-            scrubbing = _Scrubbing(engine, lease, version, request, source)
+            scrubbing = _Scrubbing(engine, lease, stored_map, request, source)
             scrubbing.run()
         scrubbing.mark()
     report, comparison = scrubbing.report, scrubbing.comparison
     duration_s = time.monotonic() - began
     engine.notify(ScrubFinished(version, scrubbing.checked, report.count, comparison.count, duration_s))
-    damage, differences = tuple(report.named), tuple(comparison.named)
+    damage, differences = report.damage, tuple(sorted(comparison.named))
     return ScrubResult(version, scrubbing.checked, report.count, comparison.count, damage, differences, duration_s)
 
 
@@ -55,14 +56,16 @@ class _Scrubbing:
     """One scrub under way."""
 
     def __init__(
-        self, engine: Engine, lease: Lease, version: Version, request: ScrubRequest, source: Source | None
+        self, engine: Engine, lease: Lease, stored_map: StoredMap, request: ScrubRequest, source: Source | None
     ) -> None:
+        version = stored_map.version
         self.checked = 0
         self.report = DamageReport(version, engine.notify)
         self.comparison = SourceComparison(source, version)
         self._engine = engine
         self._lease = lease
         self._version = version
+        self._map = stored_map
         self._percent = request.percent
         self._sound: dict[BlobState, list[BlobId]] = {BlobState.DAMAGED: [], BlobState.UNSEEN: []}
 
@@ -76,7 +79,7 @@ class _Scrubbing:
         threads = max(engine.options.worker_count, engine.data.capabilities.threads)
         engine.progress.begin(f"Scrubbing {version.name} ({version.uid})", version.geometry.size_bytes, "B")
         try:
-            retrieval.run(self._drawn(inventory(engine.meta, version)), threads)
+            retrieval.run(self._drawn(inventory(engine.meta, self._map)), threads)
         finally:
             engine.progress.finish()
 
@@ -94,7 +97,7 @@ class _Scrubbing:
 
     def _look_again(self) -> None:
         """Another job may have proven a shared blob damaged after it was checked here."""
-        for item in inventory(self._engine.meta, self._version):
+        for item in inventory(self._engine.meta, self._map):
             if isinstance(item, StoredBlock) and item.record.state is BlobState.DAMAGED:
                 mark_damage(self._engine.meta, self._version, [item.record.id])
                 return
@@ -112,11 +115,3 @@ class _Scrubbing:
     def _sparse(self, blocks: SparseBlocks) -> None:
         self.checked += blocks.stop - blocks.start
         self.comparison.compare_sparse(blocks)
-
-
-def _check_map(engine: Engine, version: Version) -> None:
-    try:
-        check_map(engine.meta, version)
-    except DamageError:
-        mark_damage(engine.meta, version, ())
-        raise

@@ -28,6 +28,9 @@ def open_store(meta: MetaBackend, data: DataBackend, kind: str) -> StoreId:
     Raises :class:`StoreIdentityError` if the database knows another store at this place (a disk that is not mounted, a
     folder that was emptied or exchanged), or if the store's format is of a later release.
     """
+    if not data.capabilities.persistent:
+        # What keeps nothing cannot be taken for another: it is the same sink each time.
+        return meta.register_store(f"volatile-{kind}", kind, data.location)
     identity = _identity(data)
     known = {info.location: info for info in meta.stores() if info.kind == kind}
     other = known.get(data.location)
@@ -95,7 +98,5 @@ def _new_identity(data: DataBackend) -> str:
     data.create_document(STORE_DOCUMENT, json.dumps(document, indent=1).encode())
     identity = _identity(data)
     if identity is None:
-        if data.capabilities.persistent:
-            raise StoreIdentityError(f"The store at {data.location} did not keep its identity ({STORE_DOCUMENT}).")
-        return str(document["identity"])
+        raise StoreIdentityError(f"The store at {data.location} did not keep its identity ({STORE_DOCUMENT}).")
     return identity

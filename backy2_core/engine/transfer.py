@@ -80,6 +80,7 @@ class Transfer:
             self._flush_if_due()
             self._append_if_due()
             if not (self._more or self._open or self._ready or self._crew.pool.in_flight):
+                self._engine.progress.advance(self._geometry.size_bytes)
                 return
             self._crew.pool.wait()
             self._settle()
@@ -210,6 +211,10 @@ class Transfer:
         lost = self._appender.append(ready)
         if lost:
             self._open.extendleft(reversed(ready))
+            for _, block in lost:
+                # They were found by look-up, and are read and counted anew.
+                self.tally.add("read", -self._geometry.length(block), -1)
+                self.tally.add("dedup", -self._geometry.length(block), -1)
             self._again.extend(Unit(draft, Run(Action.READ, block, block + 1), anew=True) for draft, block in lost)
         self._appended_at = time.monotonic()
 

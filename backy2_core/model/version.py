@@ -85,6 +85,8 @@ class VersionFilter:
 class Counts:
     """What a backup did with the device's blocks, in bytes and in blocks; each block counts once beside ``read``.
 
+    Those of a continued backup are of its last run only: what was stored before it was interrupted is not counted again.
+
     read: read from the source. written: stored anew. dedup: read, and found stored already. sparse: all zero, whether
     read, hinted or never allocated. kept: taken over from the base version unread.
     """

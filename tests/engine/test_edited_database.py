@@ -23,16 +23,7 @@ def edit_blob(place, content, column, value):
     place.sql(f"UPDATE {place.table('blobs')} SET {column} = ? WHERE uid = ?", value, uid)
 
 
-EDITS = [
-    *SEGMENT_EDITS,
-    pytest.param(
-        sparse_id,
-        marks=pytest.mark.xfail(
-            reason="engine/inventory.py _items takes id 0 for sparse without looking at the leaf: zeros, called whole",
-            strict=True,
-        ),
-    ),
-]
+EDITS = [*SEGMENT_EDITS, sparse_id]
 
 
 def assert_never_the_wrong_image(place, uid, right):

@@ -116,10 +116,6 @@ def test_blocks_whose_blobs_go_between_look_up_and_commit_are_stored_again(place
     assert len(place.objects()) == 6
 
 
-@pytest.mark.xfail(
-    reason="engine/transfer.py counts a block twice (dedup and written, read twice) if its blob went before commit",
-    strict=True,
-)
 def test_a_block_that_had_to_be_stored_again_counts_once_beside_read(place):
     result = lose_all_blobs_between_look_up_and_commit(place)
     assert sum(counts_of(result)[1:]) == 4

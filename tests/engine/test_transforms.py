@@ -86,11 +86,6 @@ def test_corrupt_bytes_under_a_transform_that_checks_nothing_are_found_by_the_ch
     assert place.state(uid) is VersionState.DAMAGED
 
 
-@pytest.mark.xfail(
-    reason="a transform can only raise TransformError by its contract, and engine/fetch.py takes that for no proof: one"
-    " corrupt sealed blob ends the whole restore, and no scrub ever marks it",
-    strict=True,
-)
 @pytest.mark.parametrize("job", ["restore", "scrub"])
 def test_corrupt_bytes_that_a_transform_cannot_open_are_damage_and_the_rest_is_restored(place, job):
     uid, engine, broken = corrupt_sealed(place, [("zip", Zip())])
@@ -112,11 +107,6 @@ def test_a_transform_that_is_not_there_ends_the_job_and_proves_nothing(place):
     assert place.live_jobs() == []
 
 
-@pytest.mark.xfail(
-    reason="engine/retrieval.py calls a blob damaged that is more than 4096 bytes longer than its block, though the"
-    " backup took it: a fresh version restores as damaged",
-    strict=True,
-)
 def test_a_transform_may_make_blocks_longer(place):
     engine = place.engine_with([("wide", Wide())], make)
     uid = place.uid(image("ab"), engine=engine)

@@ -6,7 +6,7 @@ import hashlib
 import zlib
 
 from backy2_core.contracts.transform import Sealed, Transform
-from backy2_core.errors import TransformError
+from backy2_core.errors import BlobDamagedError, TransformError
 
 
 class Zip(Transform):
@@ -27,11 +27,11 @@ class Zip(Transform):
 
     def unseal(self, data, envelope, clear_size):
         if hashlib.sha256(data).digest()[:4] != envelope:
-            raise TransformError("the zipped bytes are not those of the envelope")
+            raise BlobDamagedError("the zipped bytes are not those of the envelope")
         opener = zlib.decompressobj()
         clear = opener.decompress(bytes(data), clear_size)
         if opener.unconsumed_tail:
-            raise TransformError("the zipped bytes unpack to more than was sealed")
+            raise BlobDamagedError("the zipped bytes unpack to more than was sealed")
         return memoryview(clear)
 
 
