@@ -52,6 +52,24 @@ def test_a_backup_that_slept_after_recording_its_blobs_does_not_refer_to_what_wa
     count("paused processes that woke up too late", 1)
 
 
+@pytest.mark.parametrize("known", [True, False], ids=["found", "recorded"])
+def test_what_a_sleeping_backup_found_or_recorded_stays_as_long_as_its_lease_lives(known: bool, world: World) -> None:
+    version, _ = _two_versions(world)
+    name = world.same_image(version.name) if known else world.new_image(80, fresh=1.0)
+    sleeper = world.start("backup", world.backup_arguments(name), points=["before meta.append_segments"], action="stop")
+    world.wait_stopped(sleeper)
+    before = world.objects()
+    if known:
+        world.remove(version)
+    world.cleanup()
+    world.cleanup()
+    assert world.objects() == before
+    ended = _woken(world, sleeper)
+    assert (ended.exit, ended.result["arrivals"].get("after data.put", 0)) == (0, 0 if known else 80)
+    world.check_valid_versions()
+    world.settle()
+
+
 @pytest.mark.parametrize(
     "point", ["before data.put", "before data.flush", "before store.rename", "before meta.add_blobs"]
 )
