@@ -11,6 +11,7 @@ from backy2_core.assembly.drivers import Drivers
 from backy2_core.config.load import EMBEDDED, Config
 from backy2_core.contracts.meta_backend import MetaBackend, SchemaState
 from backy2_core.errors import SchemaError
+from backy2_core.plugins.discovery import LISTENERS, SOURCES, TRANSFORMS
 from backy2_core.plugins.registry import PluginRegistry
 
 if TYPE_CHECKING:
@@ -64,8 +65,11 @@ def open_installation(
     config: Config, plugins: PluginRegistry | None = None, progress: Progress | None = None
 ) -> Iterator[Installation]:
     """The installation that a configuration describes; opens nothing yet, and closes at the end what was opened."""
+    plugins = plugins or PluginRegistry()
+    for kind, group in (("source", SOURCES), ("transform", TRANSFORMS), ("listener", LISTENERS)):
+        config.check_names(kind, plugins.names(group))
     with ExitStack() as stack:
-        yield Installation(config, plugins or PluginRegistry(), progress, stack)
+        yield Installation(config, plugins, progress, stack)
 
 
 _STEPS = {

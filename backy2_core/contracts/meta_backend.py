@@ -287,7 +287,8 @@ class MetaBackend(ABC):
 
     @abstractmethod
     def purge_versions(self, only: Collection[VersionId]) -> int:
-        """Drop rows and maps of those of these versions that are removed and that no live job names; return how many."""
+        """Drop maps and tags of those of these versions that are removed and that no live job names, and make them
+        ``purged``, for good; return how many. Their rows stay, and so do statistics."""
 
     @abstractmethod
     def horizon(self, job: JobId) -> int:

@@ -27,7 +27,7 @@ from backy2_core.engine.stages import Reader, Storer
 from backy2_core.engine.store import write_marker
 from backy2_core.engine.stored_map import StoredMap
 from backy2_core.engine.transfer import Crew, Transfer
-from backy2_core.errors import BackyError, RefusedError
+from backy2_core.errors import BackyError, NotFoundError, RefusedError
 from backy2_core.model.blob import BlobUid
 from backy2_core.model.block import Geometry
 from backy2_core.model.event import BackupFinished
@@ -86,7 +86,7 @@ def backup(engine: Engine, request: BackupRequest) -> BackupResult:
 def _check(engine: Engine, request: BackupRequest, source: Source) -> _Task:
     resume = get_version(engine.meta, request.resume) if request.resume else None
     base_uid = request.base or (resume.base if resume else None)
-    base = get_version(engine.meta, base_uid) if base_uid else None
+    base = _base(engine, base_uid, resume) if base_uid else None
     pattern = resume or base
     block_size = pattern.geometry.block_size if pattern else engine.options.block_size
     hash_name = resume.hash if resume else engine.options.hash_function
@@ -95,6 +95,18 @@ def _check(engine: Engine, request: BackupRequest, source: Source) -> _Task:
         _check_resume(task, resume, base_uid)
     hash_function(hash_name)
     return task
+
+
+def _base(engine: Engine, uid: VersionUid, resume: Version | None) -> Version:
+    try:
+        return get_version(engine.meta, uid)
+    except NotFoundError as error:
+        if resume is None:
+            raise
+        raise RefusedError(
+            f"Version {resume.uid} cannot be continued: its base version {uid} was removed. Begin a new backup; what is"
+            " stored already is not stored twice."
+        ) from error
 
 
 def _check_resume(task: _Task, resume: Version, base: VersionUid | None) -> None:

@@ -22,7 +22,7 @@ from backy2_core.engine.sweep import sweep_round
 from backy2_core.errors import StoreIdentityError
 from backy2_core.model.event import CleanupFinished, VersionRemoved
 from backy2_core.model.job import JobId, JobKind
-from backy2_core.model.version import VersionFilter, VersionState
+from backy2_core.model.version import VersionFilter, VersionState, VersionUid
 
 log = logging.getLogger(__name__)
 
@@ -66,26 +66,35 @@ def _abandon(engine: Engine) -> CleanupResult:
 
 
 def _round(engine: Engine, job: JobId, result: CleanupResult) -> CleanupResult:
-    _check_markers(engine)
+    for uid in _check_markers(engine):
+        delete_marker(engine.data, uid)
     result = _purge(engine, result)
     result = sweep_round(engine, engine.meta.horizon(job), result)
     return _delete(engine, result)
 
 
-def _check_markers(engine: Engine) -> None:
-    """INVARIANT 6: the store must not know a version that the database does not."""
-    known = {version.uid for version in engine.meta.versions(VersionFilter(states=frozenset(VersionState)))}
-    unknown = [uid for uid in marked_versions(engine.data) if uid not in known]
+def _check_markers(engine: Engine) -> list[VersionUid]:
+    """INVARIANT 6: the store must not know a version that the database does not.
+
+    The store is asked first: a version has a row before it has a marker, and keeps the row for good. A marker that a job
+    wrote late, when its version was purged already, is therefore known for what it is; those are returned.
+    """
+    marked = list(marked_versions(engine.data))
+    known = {
+        version.uid: version.state for version in engine.meta.versions(VersionFilter(states=frozenset(VersionState)))
+    }
+    unknown = [uid for uid in marked if uid not in known]
     if unknown:
         raise StoreIdentityError(
             f"The store at {engine.data.location} holds {len(unknown)} versions that the database does not know, such as"
             f" {unknown[0]}: this database is empty, another one's, or older than the store. Nothing was deleted. Use the"
             " right database, or restore a newer copy of it."
         )
+    return [uid for uid in marked if known[uid] is VersionState.PURGED]
 
 
 def _purge(engine: Engine, result: CleanupResult) -> CleanupResult:
-    """Drop removed versions; their markers go first, since a marker without a row would stop every later cleanup."""
+    """Drop the maps of removed versions. Their markers go first, so that none outlives what it speaks of."""
     removed = list(engine.meta.versions(VersionFilter(states=frozenset({VersionState.REMOVED}))))
     for version in removed:
         delete_marker(engine.data, version.uid)

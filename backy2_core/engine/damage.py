@@ -19,6 +19,9 @@ log = logging.getLogger(__name__)
 
 MOST_NAMED = 1000
 
+UNMARKED = frozenset({VersionState.INCOMPLETE, VersionState.REMOVED, VersionState.PURGED})
+"""States that damage, or its absence, does not change."""
+
 
 class DamageReport:
     """The damaged blocks of one version, as they are found. The first 1000 are kept by name."""
@@ -56,8 +59,8 @@ def mark_damage(meta: MetaBackend, version: Version, blobs: Collection[BlobId]) 
         meta.set_blob_state(blobs, BlobState.DAMAGED, BlobState.STORED)
         meta.set_blob_state(blobs, BlobState.DAMAGED, BlobState.UNSEEN)
         for other in _users(meta, set(blobs)):
-            meta.set_version_state(other.id, VersionState.DAMAGED, _FINAL)
-    meta.set_version_state(version.id, VersionState.DAMAGED, _FINAL)
+            meta.set_version_state(other.id, VersionState.DAMAGED, UNMARKED)
+    meta.set_version_state(version.id, VersionState.DAMAGED, UNMARKED)
 
 
 def read_or_mark(meta: MetaBackend, version: Version) -> StoredMap:
@@ -67,9 +70,6 @@ def read_or_mark(meta: MetaBackend, version: Version) -> StoredMap:
     except DamageError:
         mark_damage(meta, version, ())
         raise
-
-
-_FINAL = frozenset({VersionState.INCOMPLETE, VersionState.REMOVED})
 
 
 def _users(meta: MetaBackend, blobs: set[BlobId]) -> list[Version]:

@@ -10,7 +10,7 @@ from backy2_core.model.blob import BlobState
 from backy2_core.model.segment import block_ids
 from backy2_core.model.version import VersionFilter, VersionState
 
-_KEPT = frozenset(VersionState) - {VersionState.REMOVED}
+_KEPT = frozenset(VersionState) - {VersionState.REMOVED, VersionState.PURGED}
 
 
 def foresee(engine: Engine, *, full: bool) -> CleanupResult:

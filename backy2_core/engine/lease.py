@@ -41,6 +41,13 @@ class Lease:
         if self._lost is not None:
             raise self._lost
 
+    def confirm(self) -> None:
+        """Renew the lease now; raises :class:`JobLostError` if it had run out.
+
+        What a job found before this returns was found while all that it uses was protected.
+        """
+        self._meta.renew_job(self.id, self._lease_s, self.progress)
+
     def start(self) -> None:
         """Begin to renew the lease, in a thread of its own."""
         self._thread.start()

@@ -12,11 +12,13 @@ from backy2_core.engine.fetch import Fetched, Fetcher
 from backy2_core.engine.inventory import BrokenBlock, Item, SparseBlocks, StoredBlock
 from backy2_core.engine.lease import Lease
 from backy2_core.engine.pool import WorkerPool
+from backy2_core.model.blob import BlobRecord
 from backy2_core.model.block import Geometry
 
 _SHOW_EVERY_S = 0.2
 _ROOM_FOR_TRANSFORMS = 4096
 _MOST_SWELLING = 16
+_MOST_SUSPECTS = 100
 
 
 class Retrieval:
@@ -37,6 +39,7 @@ class Retrieval:
         self._geometry = geometry
         self._fetcher = fetcher
         self._report = report
+        self._suspects: list[tuple[int, BlobRecord | None, str]] = []
         self._shown_at = 0.0
 
     def run(self, items: Iterable[Item], threads: int) -> None:
@@ -49,6 +52,7 @@ class Retrieval:
             while pool.in_flight:
                 self._lease.check()
                 pool.wait()
+        self._report_suspects()
         self._engine.progress.advance(self.bytes_done)
 
     def _feed(self, items: Iterator[Item], pool: WorkerPool, buffers: BufferPool) -> None:
@@ -59,7 +63,7 @@ class Retrieval:
                 self.bytes_whole += length
                 self._advance(length)
             elif isinstance(item, BrokenBlock):
-                self._report.add(item.number, None, item.reason)
+                self._suspect(item.number, None, item.reason)
                 self._advance(self._geometry.length(item.number))
             else:
                 while not buffers.available:
@@ -70,7 +74,7 @@ class Retrieval:
     def _fetch(self, block: StoredBlock, pool: WorkerPool, buffers: BufferPool) -> None:
         size = block.record.stored_size
         if size > self._geometry.block_size * _MOST_SWELLING:
-            self._report.add(block.number, block.record, "its record claims an impossible size")
+            self._suspect(block.number, block.record, "its record claims an impossible size")
             return
         lent = buffers.take()
 
@@ -84,11 +88,24 @@ class Retrieval:
     def _done(self, fetched: Fetched) -> None:
         block = fetched.block
         if fetched.reason:
-            self._report.add(block.number, block.record, fetched.reason)
+            self._suspect(block.number, block.record, fetched.reason)
         else:
             self.on_whole(block)
             self.bytes_whole += self._geometry.length(block.number)
         self._advance(self._geometry.length(block.number))
+
+    def _suspect(self, block: int, record: BlobRecord | None, reason: str) -> None:
+        self._suspects.append((block, record, reason))
+        if len(self._suspects) >= _MOST_SUSPECTS:
+            self._report_suspects()
+
+    def _report_suspects(self) -> None:
+        """Report what could not be had, once the lease is known to have held: else a cleanup may have taken it rightly."""
+        if self._suspects:
+            self._lease.confirm()
+        for block, record, reason in self._suspects:
+            self._report.add(block, record, reason)
+        self._suspects.clear()
 
     def _advance(self, length: int) -> None:
         self.bytes_done += length

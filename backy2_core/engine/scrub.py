@@ -10,7 +10,7 @@ from contextlib import ExitStack
 from backy2_core.contracts.source import Source
 from backy2_core.engine.compare import SourceComparison
 from backy2_core.engine.context import Engine
-from backy2_core.engine.damage import DamageReport, mark_damage, read_or_mark
+from backy2_core.engine.damage import UNMARKED, DamageReport, mark_damage, read_or_mark
 from backy2_core.engine.fetch import Fetcher
 from backy2_core.engine.inventory import Item, SparseBlocks, StoredBlock, inventory
 from backy2_core.engine.lease import Lease, running_job
@@ -92,7 +92,7 @@ class _Scrubbing:
         for state, blobs in self._sound.items():
             meta.set_blob_state(blobs, BlobState.STORED, state)
         if self._percent == 100 and version.state is VersionState.DAMAGED:
-            meta.set_version_state(version.id, VersionState.VALID, {VersionState.INCOMPLETE, VersionState.REMOVED})
+            meta.set_version_state(version.id, VersionState.VALID, UNMARKED)
             self._look_again()
 
     def _look_again(self) -> None:

@@ -23,7 +23,14 @@ class VersionState(enum.IntEnum):
     DAMAGED = 3
     """At least one block is proven missing or wrong."""
     REMOVED = 4
-    """Given up by ``rm``; its rows go when no live job uses it."""
+    """Given up by ``rm``; its map goes when no live job uses it."""
+    PURGED = 5
+    """Its map and its tags are gone. Only the row stays, so that what the store still says of it is never foreign."""
+
+    @property
+    def is_gone(self) -> bool:
+        """True for a version that was given up, whatever is left of it."""
+        return self in (VersionState.REMOVED, VersionState.PURGED)
 
 
 @dataclass(frozen=True, slots=True)

@@ -130,14 +130,7 @@ def test_a_backup_that_was_continued_by_another_while_it_slept_is_lost_and_the_o
     count("paused processes that woke up too late", 1)
 
 
-LATE_MARKER = pytest.mark.xfail(
-    reason="a backup whose job is lost writes the marker of a version that was purged; every later cleanup then refuses"
-)
-
-
-@pytest.mark.parametrize(
-    "point", ["before meta.finish_version", pytest.param("before data.write_document", marks=LATE_MARKER)]
-)
+@pytest.mark.parametrize("point", ["before meta.finish_version", "before data.write_document"])
 def test_a_backup_that_slept_until_its_version_was_given_up_does_not_stop_later_cleanups(
     point: str, world: World, count: Count
 ) -> None:
@@ -169,9 +162,6 @@ def test_a_reader_that_slept_until_its_version_was_deleted_does_not_call_it_good
     count("paused processes that woke up too late", 1)
 
 
-@pytest.mark.xfail(
-    reason="what a reader finds missing after its lease was lost is told as damage, and ends in NotFoundError"
-)
 @pytest.mark.parametrize("kind", ["restore", "scrub"])
 def test_a_reader_that_slept_before_its_last_block_says_that_it_is_lost_and_speaks_of_no_damage(
     kind: str, world: World
@@ -245,9 +235,6 @@ def test_a_cleanup_that_slept_deletes_nothing_that_came_into_use_meanwhile(
     count("paused cleanups", 1)
 
 
-@pytest.mark.xfail(
-    reason="the markers are listed after the versions were read, so a backup that ends in between looks foreign"
-)
 def test_a_cleanup_does_not_take_a_version_that_was_made_beside_it_for_a_foreign_one(world: World) -> None:
     """INVARIANT 6 must not raise a false alarm."""
     _two_versions(world)

@@ -24,7 +24,7 @@ from backy2_core.testing.faults import FaultyDataBackend
 from tests.model.image import Change, Image
 from tests.support.engines import make_engine, open_database, open_folder_store
 
-EVERY = VersionFilter(states=frozenset(VersionState))
+EVERY = VersionFilter(states=frozenset(VersionState) - {VersionState.PURGED})
 NAMES = ("one", "two")
 
 

@@ -41,6 +41,9 @@ class Blob:
     condemned: int | None
 
 
+_VERSIONS = "SELECT id, name, state FROM backy2_versions WHERE state != ? ORDER BY id"
+
+
 @dataclass(frozen=True, slots=True)
 class VersionRow:
     """A version's row, with its map."""
@@ -90,7 +93,7 @@ class Inspector:
         return Rows(
             [
                 VersionRow(number, name, VersionState(state), maps.get(number, ()))
-                for number, name, state in query("SELECT id, name, state FROM backy2_versions ORDER BY id")
+                for number, name, state in query(_VERSIONS, (VersionState.PURGED,))
             ],
             {
                 number: Segment(condemned, block_ids(data))
@@ -158,7 +161,8 @@ def _check_block(
 def check_exact(rows: Rows, objects: Mapping[BlobUid, bytes]) -> None:
     """After the last cleanup: what is referred to is there and not condemned, and nothing else."""
     _expect(
-        all(v.state in (VersionState.VALID, VersionState.DAMAGED) for v in rows.versions), "a version should be gone"
+        all(v.state in (VersionState.VALID, VersionState.DAMAGED) for v in rows.versions),
+        "a version should be gone",
     )
     segments = {segment for version in rows.versions for segment in version.segments}
     _expect(rows.segments.keys() == segments, f"segments {sorted(rows.segments)} are kept, {sorted(segments)} are used")

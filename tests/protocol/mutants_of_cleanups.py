@@ -243,8 +243,8 @@ def users_before_blobs(patch: pytest.MonkeyPatch) -> None:
 
     def mark_damage(meta: Any, version: Any, found: Any) -> None:
         for other in damage._users(meta, set(found)):
-            meta.set_version_state(other.id, VersionState.DAMAGED, damage._FINAL)
+            meta.set_version_state(other.id, VersionState.DAMAGED, damage.UNMARKED)
         meta.set_blob_state(found, BlobState.DAMAGED, BlobState.STORED)
-        meta.set_version_state(version.id, VersionState.DAMAGED, damage._FINAL)
+        meta.set_version_state(version.id, VersionState.DAMAGED, damage.UNMARKED)
 
     patch.setattr("backy2_core.engine.scrub.mark_damage", mark_damage)

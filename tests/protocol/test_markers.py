@@ -2,17 +2,10 @@
 
 from __future__ import annotations
 
-import pytest
-
 from backy2_core.errors import JobLostError
-from tests.protocol.checker import Violation
 from tests.protocol.world import World
 
 
-@pytest.mark.xfail(
-    raises=Violation,
-    reason="a cleanup reads the versions before it lists the markers, so a version that began between the two is unknown",
-)
 def test_cleanup_beside_a_backup_does_not_take_its_marker_for_a_foreign_one(world: World) -> None:
     cleanup = world.cleanup()
     world.upto(cleanup, "list_documents")
@@ -20,10 +13,6 @@ def test_cleanup_beside_a_backup_does_not_take_its_marker_for_a_foreign_one(worl
     world.run(cleanup)
 
 
-@pytest.mark.xfail(
-    raises=Violation,
-    reason="a job that wakes up writes the marker of a version whose rows are gone; then every cleanup refuses, for ever",
-)
 def test_marker_written_by_a_job_that_lost_its_lease_stops_no_cleanup(world: World) -> None:
     backup = world.backup("v2", "C")
     world.upto(backup, "write_document")
@@ -33,10 +22,6 @@ def test_marker_written_by_a_job_that_lost_its_lease_stops_no_cleanup(world: Wor
     world.run(world.cleanup())
 
 
-@pytest.mark.xfail(
-    raises=Violation,
-    reason="a marker written after the cleanup deleted it and before the rows went stays; then every cleanup refuses",
-)
 def test_marker_of_a_version_removed_while_it_was_made_stops_no_cleanup(world: World) -> None:
     backup = world.backup("v2", "C")
     world.upto(backup, "write_document")

@@ -67,7 +67,9 @@ def purge_versions(database: Database, only: Collection[VersionId]) -> int:
             ids = list(connection.execute(removed.where(among(connection, table.c.id, chunk))).scalars())
             connection.execute(delete(tables.maps).where(among(connection, tables.maps.c.version, ids)))
             connection.execute(delete(tables.tags).where(among(connection, tables.tags.c.version, ids)))
-            connection.execute(delete(table).where(among(connection, table.c.id, ids)))
+            connection.execute(
+                update(table).where(among(connection, table.c.id, ids)).values(state=VersionState.PURGED)
+            )
         purged += len(ids)
     return purged
 

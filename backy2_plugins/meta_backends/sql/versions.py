@@ -65,7 +65,7 @@ def remove_version(database: Database, version: VersionId, *, protected_too: boo
     tables = database.tables
     with database.write() as connection:
         found = read_version(connection, tables, version)
-        if found.state is VersionState.REMOVED:
+        if found.state.is_gone:
             return
         if found.protected and not protected_too:
             raise RefusedError(f"version {found.uid} is protected; unprotect it first")
@@ -130,7 +130,7 @@ def versions_of(connection: Connection, tables: Tables, rows: Sequence[Row[Any]]
 
 def _listed(connection: Connection, tables: Tables, version: VersionId) -> Version:
     found = read_version(connection, tables, version)
-    if found.state is VersionState.REMOVED:
+    if found.state.is_gone:
         raise NotFoundError(f"version {found.uid} was removed")
     return found
 
