@@ -137,8 +137,8 @@ def test_the_sizes_and_numbers_are_those_of_the_code() -> None:
         f"{MIN_BLOCK_SIZE} to {MAX_BLOCK_SIZE}",
         f"`{layout.DOCUMENT_FOLDER}/store.json`",
         f"`{layout.STAGING_FOLDER}/`",
-        "`backy2 segment`",
-        "`backy2 version`",
+        '`"backy2 segment"`',
+        '`"backy2 version"`',
         "`[0-9A-Za-z_-]{4,200}`",
     ):
         assert phrase in text, phrase
