@@ -12,7 +12,7 @@ from backy2_core.engine.plan import Action, Run
 from backy2_core.engine.stored_map import StoredMap, batches
 from backy2_core.errors import DamageError
 from backy2_core.model.block import Geometry
-from backy2_core.model.segment import SEGMENT_BLOCKS, segment_blocks
+from backy2_core.model.segment import SEGMENT_BLOCKS, segment_blocks, segment_count
 
 _LOOK_AHEAD = 256
 
@@ -32,31 +32,38 @@ def draft_segments(
 
     Segments of the base are read in batches, only those that are kept in part, and checked against its map's digests.
     """
+    kept_whole = _comparable(geometry, base.version.geometry) if base else 0
     numbered = enumerate(islice(plan, start, None), start)
     for batch in batches(numbered, _LOOK_AHEAD):
-        data = _base_data(meta, base, geometry, batch) if base else {}
+        partly = [index for index, runs in batch if not (_kept(runs) and index < kept_whole) and _keeps_any(runs)]
+        data = _base_data(meta, base, partly) if base else {}
         for index, runs in batch:
-            yield Drafted(_draft(index, runs, geometry, base, data), runs)
+            if base is not None and index < kept_whole and _kept(runs):
+                yield Drafted(Draft(index, 0, KeptSegment(base.id(index)), base.digest(index)), runs)
+            else:
+                yield Drafted(_draft(index, runs, geometry, data.get(index, b"")), runs)
 
 
-def _reusable(base: StoredMap, geometry: Geometry, index: int, runs: Sequence[Run]) -> bool:
-    if any(run.action is not Action.KEEP for run in runs):
-        return False
-    return segment_blocks(geometry, index) == segment_blocks(base.version.geometry, index)
+def _comparable(geometry: Geometry, base: Geometry) -> int:
+    """How many leading segments have the same number of blocks in both."""
+    if geometry.count == base.count:
+        return segment_count(geometry)
+    return min(geometry.count, base.count) // SEGMENT_BLOCKS
 
 
-def _base_data(
-    meta: MetaBackend, base: StoredMap, geometry: Geometry, batch: Sequence[tuple[int, Sequence[Run]]]
-) -> dict[int, bytes]:
-    wanted = {
-        index: base.id(index)
-        for index, runs in batch
-        if any(run.action is Action.KEEP for run in runs) and not _reusable(base, geometry, index, runs)
-    }
-    found = meta.read_segments(set(wanted.values()))
+def _kept(runs: Sequence[Run]) -> bool:
+    return len(runs) == 1 and runs[0].action is Action.KEEP
+
+
+def _keeps_any(runs: Sequence[Run]) -> bool:
+    return any(run.action is Action.KEEP for run in runs)
+
+
+def _base_data(meta: MetaBackend, base: StoredMap, indexes: Sequence[int]) -> dict[int, bytes]:
+    found = meta.read_segments({base.id(index) for index in indexes})
     data = {}
-    for index, segment in wanted.items():
-        stored = found.get(segment)
+    for index in indexes:
+        stored = found.get(base.id(index))
         fault = base.fault(index, stored)
         if fault or stored is None:
             raise DamageError(
@@ -67,16 +74,13 @@ def _base_data(
     return data
 
 
-def _draft(
-    index: int, runs: Sequence[Run], geometry: Geometry, base: StoredMap | None, data: dict[int, bytes]
-) -> Draft:
-    if base is not None and _reusable(base, geometry, index, runs):
-        return Draft(index, 0, KeptSegment(base.id(index)), base.digest(index))
+def _draft(index: int, runs: Sequence[Run], geometry: Geometry, base_data: bytes) -> Draft:
     draft = Draft(index, segment_blocks(geometry, index))
     for run in runs:
         if run.action is Action.KEEP:
-            draft.keep(run.start, run.stop, data[index])
-    draft.waiting = sum(len(run) for run in runs if run.action is Action.READ)
+            draft.keep(run.start, run.stop, base_data)
+        elif run.action is Action.READ:
+            draft.waiting += len(run)
     return draft
 
 

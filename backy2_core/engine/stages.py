@@ -12,6 +12,7 @@ from backy2_core.contracts.data_backend import DataBackend
 from backy2_core.contracts.source import Source
 from backy2_core.engine.chain import Chain
 from backy2_core.engine.digest import HashFunction, ZeroTest
+from backy2_core.engine.plan import Run
 from backy2_core.model.blob import BlobUid, NewBlob
 from backy2_core.model.block import Geometry
 
@@ -25,14 +26,23 @@ class Reader:
     hash: HashFunction
     is_zero: ZeroTest
 
-    def read(self, start: int, stop: int, buffer: memoryview) -> list[bytes | None]:
-        """Read blocks ``start`` to ``stop`` into the buffer; their checksums in order, None for a block of zeros."""
-        geometry = self.geometry
-        length = geometry.span_length(start, stop - start)
-        data = buffer[:length]
-        self.source.read_into(geometry.offset(start), data)
-        size = geometry.block_size
-        pieces = [data[at : at + size] for at in range(0, length, size)]
+    def read(self, runs: Sequence[Run], buffer: memoryview) -> list[bytes | None]:
+        """Read runs of blocks into the buffer, one behind the other; the checksums of all blocks in order.
+
+        None stands for a block of zeros.
+        """
+        checksums: list[bytes | None] = []
+        at = 0
+        for run in runs:
+            length = self.geometry.span_length(run.start, len(run))
+            checksums += self._read(run, buffer[at : at + length])
+            at += length
+        return checksums
+
+    def _read(self, run: Run, data: memoryview) -> list[bytes | None]:
+        self.source.read_into(self.geometry.offset(run.start), data)
+        size = self.geometry.block_size
+        pieces = [data[at : at + size] for at in range(0, len(data), size)]
         return [None if self.is_zero(piece) else self.hash(piece) for piece in pieces]
 
 

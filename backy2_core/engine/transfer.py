@@ -30,15 +30,25 @@ _APPEND_BATCH = 256
 _APPEND_EVERY_S = 5.0
 _FLUSH_EVERY_S = 30.0
 _SHOW_EVERY_S = 0.2
+_PIECES = 32
+"""Most runs in one unit: scattered small blocks go to a worker together."""
 
 
 @dataclass(frozen=True, slots=True)
 class Unit:
-    """Blocks of one draft that a worker reads at a time. ``anew``: store them whatever the look-up would say."""
+    """Runs of blocks that a worker reads at a time, each of one draft; together they fit into a buffer.
 
-    draft: Draft
-    run: Run
+    ``anew``: store them whatever the look-up would say.
+    """
+
+    pieces: tuple[tuple[Draft, Run], ...]
     anew: bool = False
+
+    def blocks(self) -> Iterator[tuple[Draft, int]]:
+        """The blocks in order, each with its draft."""
+        for draft, run in self.pieces:
+            for block in range(run.start, run.stop):
+                yield draft, block
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,11 +74,13 @@ class Transfer:
         self._intake = intake
         self._appender = appender
         self._geometry = geometry
+        self._blocks_a_unit = max(1, crew.buffers.size // geometry.block_size)
         self._open: deque[Draft] = deque()
         self._ready: list[Draft] = []
         self._again: deque[Unit] = deque()
         self._brought: list[tuple[Unit, memoryview, list[bytes | None]]] = []
-        self._units: Iterator[Unit] = iter(())
+        self._pieces: Iterator[tuple[Draft, Run]] = iter(())
+        self._held: tuple[Draft, Run] | None = None
         self._more = True
         self._appended_at = self._flushed_at = self._shown_at = time.monotonic()
 
@@ -95,17 +107,31 @@ class Transfer:
             if unit is None:
                 return
             buffer = buffers.take()
-            self._crew.pool.submit(
-                self._bring(unit, buffer), self._crew.reader.read, unit.run.start, unit.run.stop, buffer
-            )
+            runs = [run for _, run in unit.pieces]
+            self._crew.pool.submit(self._bring(unit, buffer), self._crew.reader.read, runs, buffer)
 
     def _next_unit(self, drafted: Iterator[Drafted]) -> Unit | None:
         if self._again:
             return self._again.popleft()
+        pieces: list[tuple[Draft, Run]] = []
+        room = self._blocks_a_unit
+        while len(pieces) < _PIECES:
+            piece = self._held or self._next_piece(drafted)
+            self._held = None
+            if piece is None:
+                break
+            if len(piece[1]) > room:
+                self._held = piece
+                break
+            pieces.append(piece)
+            room -= len(piece[1])
+        return Unit(tuple(pieces)) if pieces else None
+
+    def _next_piece(self, drafted: Iterator[Drafted]) -> tuple[Draft, Run] | None:
         while True:
-            unit = next(self._units, None)
-            if unit is not None:
-                return unit
+            piece = next(self._pieces, None)
+            if piece is not None:
+                return piece
             if len(self._open) >= _WINDOW or not self._begin_draft(drafted):
                 return None
 
@@ -116,8 +142,7 @@ class Transfer:
             return False
         self._open.append(following.draft)
         self.tally.add_planned(following.runs, self._geometry)
-        blocks = max(1, self._crew.buffers.size // self._geometry.block_size)
-        self._units = (Unit(following.draft, run) for run in split_runs(following.runs, blocks))
+        self._pieces = ((following.draft, run) for run in split_runs(following.runs, self._blocks_a_unit))
         return True
 
     # -- settling what was read
@@ -137,7 +162,7 @@ class Transfer:
             DedupKey(checksum, length(block))
             for unit, _, checksums in brought
             if not unit.anew
-            for block, checksum in enumerate(checksums, unit.run.start)
+            for (_, block), checksum in zip(unit.blocks(), checksums, strict=True)
             if checksum is not None
         ]
         known = self._intake.look_up(keys)
@@ -150,8 +175,8 @@ class Transfer:
 
     def _sort_out(self, unit: Unit, checksums: Sequence[bytes | None], known: dict[DedupKey, BlobId]) -> list[ToStore]:
         new: list[ToStore] = []
-        draft, at = unit.draft, 0
-        for block, checksum in enumerate(checksums, unit.run.start):
+        at = 0
+        for (draft, block), checksum in zip(unit.blocks(), checksums, strict=True):
             length = self._geometry.length(block)
             self.tally.add("read", length)
             if checksum is None:
@@ -215,7 +240,7 @@ class Transfer:
                 # They were found by look-up, and are read and counted anew.
                 self.tally.add("read", -self._geometry.length(block), -1)
                 self.tally.add("dedup", -self._geometry.length(block), -1)
-            self._again.extend(Unit(draft, Run(Action.READ, block, block + 1), anew=True) for draft, block in lost)
+            self._again.extend(Unit(((draft, Run(Action.READ, block, block + 1)),), anew=True) for draft, block in lost)
         self._appended_at = time.monotonic()
 
     def _show(self) -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
+from functools import lru_cache
+from typing import Any
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, Select, bindparam, select, update
 
 from backy2_core.api import BlobId, BlobRecord, BlobState, BlobUid, DedupKey, JobId, NewBlob, StoreId
-from backy2_plugins.meta_backends.sql.bulk import among, chunks, head_of, insert_rows
+from backy2_plugins.meta_backends.sql.bulk import among, chunks, head_of, in_key_list, insert_rows, key_list
 from backy2_plugins.meta_backends.sql.clock import now_us
 from backy2_plugins.meta_backends.sql.counters import reserve
 from backy2_plugins.meta_backends.sql.database import Database
@@ -39,22 +41,30 @@ def find_blobs(
     database: Database, store: StoreId, hash_name: str, key: str, wanted: Collection[DedupKey]
 ) -> dict[DedupKey, BlobId]:
     """Look blobs up by checksum; see the contract."""
-    blobs = database.tables.blobs
-    query = select(blobs.c.id, blobs.c.checksum, blobs.c.size).where(
-        blobs.c.store == store,
-        blobs.c.hash == hash_name,
-        blobs.c.key == key,
-        blobs.c.state == BlobState.STORED,
-        blobs.c.condemned.is_(None),
-    )
-    query = query.order_by(blobs.c.id.desc())  # so that the lowest id stays
     blocks = {(block.checksum, block.size): block for block in wanted}
+    same = {"store": store, "hash": hash_name, "key": key}
     found: dict[tuple[bytes, int], int] = {}
     with database.read() as connection:
+        query = _look_up(database.tables, connection.dialect.name)
         for heads in chunks({head_of(checksum) for checksum, _ in blocks}):
-            rows = connection.execute(query.where(among(connection, blobs.c.checksum_head, heads)))
+            rows = connection.execute(query, same | {"heads": key_list(connection, heads)})
             found.update([((checksum, size), number) for number, checksum, size in rows.all()])
     return {blocks[key]: BlobId(number) for key, number in found.items() if key in blocks}
+
+
+@lru_cache(maxsize=8)
+def _look_up(tables: Tables, dialect: str) -> Select[Any]:
+    """The statement of :func:`find_blobs`; making it anew at each call would take longer than running it."""
+    blobs = tables.blobs
+    query = select(blobs.c.id, blobs.c.checksum, blobs.c.size).where(
+        blobs.c.store == bindparam("store"),
+        blobs.c.hash == bindparam("hash"),
+        blobs.c.key == bindparam("key"),
+        blobs.c.state == BlobState.STORED.value,
+        blobs.c.condemned.is_(None),
+        in_key_list(dialect, blobs.c.checksum_head, "heads"),
+    )
+    return query.order_by(blobs.c.id.desc())  # so that the lowest id stays
 
 
 def add_blobs(database: Database, job: JobId, store: StoreId, blobs: Sequence[NewBlob]) -> list[BlobId]:

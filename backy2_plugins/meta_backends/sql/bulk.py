@@ -8,13 +8,15 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, Connection, Table, func, insert, select
+from sqlalchemy import ColumnElement, Connection, Table, bindparam, insert, text
 
 T = TypeVar("T")
 
 KEYS = 2_000
 """Keys in one look-up; more of them gain nothing, and would be held in memory."""
 
+_KEY_LIST = "SELECT value FROM json_each(:{})"
+"""On SQLite one parameter in place of thousands is four times as fast: the statement's text stays the same."""
 _HEAD = struct.Struct(">q")
 
 
@@ -31,8 +33,19 @@ def among(
     """The condition that a column is one of these keys."""
     if connection.dialect.name != "sqlite":
         return column.in_(keys)
-    # One parameter in place of thousands is four times as fast: the statement's text stays the same.
-    return column.in_(select(func.json_each(json.dumps(keys)).table_valued("value").c.value))
+    return column.in_(text(_KEY_LIST.format("keys")).bindparams(bindparam("keys", json.dumps(keys), unique=True)))
+
+
+def in_key_list(dialect: str, column: ColumnElement[Any], name: str) -> ColumnElement[bool]:
+    """The condition that a column is one of the keys in the parameter ``name``, which :func:`key_list` makes."""
+    if dialect != "sqlite":
+        return column.in_(bindparam(name, expanding=True))
+    return column.in_(text(_KEY_LIST.format(name)))
+
+
+def key_list(connection: Connection, keys: Sequence[int] | Sequence[str]) -> object:
+    """The value of a parameter of :func:`in_key_list`."""
+    return json.dumps(keys) if connection.dialect.name == "sqlite" else keys
 
 
 def head_of(digest: bytes) -> int:

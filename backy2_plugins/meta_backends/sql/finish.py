@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Connection, Row, insert, literal_column, select, update
+from sqlalchemy import Connection, Row, func, insert, literal_column, select, update
 
 from backy2_core.api import (
     BlobState,
@@ -78,21 +78,20 @@ def _check_map(connection: Connection, tables: Tables, version: Version) -> None
 
 
 def _check_segments(connection: Connection, tables: Tables, version: Version, ids: tuple[SegmentId, ...]) -> None:
+    """Every segment is stored; those that are condemned are revived. Usually two counts say that nothing is to be done."""
     segments = tables.segments
-    wanted = set(ids)
-    condemned = []
-    for chunk in chunks(sorted(wanted)):
-        query = select(segments.c.id, segments.c.condemned).where(among(connection, segments.c.id, chunk))
-        for number, stamp in connection.execute(query):
-            wanted.discard(number)
-            if stamp is not None:
-                condemned.append(number)
-    if wanted:
-        raise MetaBackendError(
-            f"version {version.uid} refers to segments that are not stored (such as {min(wanted)}); back up again"
-        )
-    for chunk in chunks(condemned):
-        connection.execute(update(segments).where(among(connection, segments.c.id, chunk)).values(condemned=None))
+    for chunk in chunks(sorted(set(ids))):
+        these = among(connection, segments.c.id, chunk)
+        stored, condemned = connection.execute(
+            select(func.count(), func.count(segments.c.condemned)).select_from(segments).where(these)
+        ).one()
+        if stored != len(chunk):
+            missing = set(chunk).difference(connection.execute(select(segments.c.id).where(these)).scalars())
+            raise MetaBackendError(
+                f"version {version.uid} refers to segments that are not stored (such as {min(missing)}); back up again"
+            )
+        if condemned:
+            connection.execute(update(segments).where(these).values(condemned=None))
 
 
 def _refers_to_damage(connection: Connection, tables: Tables, version: VersionId) -> bool:

@@ -38,7 +38,7 @@ def read_segments(database: Database, ids: Collection[SegmentId]) -> dict[Segmen
             query = select(segments.c.id, segments.c.digest, segments.c.data).where(
                 among(connection, segments.c.id, chunk)
             )
-            for number, digest, data in connection.execute(query):
+            for number, digest, data in connection.execute(query).all():
                 found[SegmentId(number)] = StoredSegment(number, digest, data)
     return found
 
@@ -50,7 +50,7 @@ def read_digests(database: Database, ids: Collection[SegmentId]) -> dict[Segment
     with database.read() as connection:
         for chunk in chunks(sorted(set(ids))):
             query = select(segments.c.id, segments.c.digest).where(among(connection, segments.c.id, chunk))
-            found.update((number, digest) for number, digest in connection.execute(query))
+            found.update((number, digest) for number, digest in connection.execute(query).all())
     return found
 
 
