@@ -75,7 +75,7 @@ def _in_line(line: str) -> Iterator[list[str]]:
     words: list[str] | None = None
     for token in lexer:
         if words is None:
-            words = [] if token.rpartition("/")[2].rpartition("=")[2] == "backy2" else None
+            words = [] if re.fullmatch(r"(.*=)?(.*/bin/)?backy2", token) else None
         elif set(token) <= set(_PUNCTUATION):
             yield words
             words = None
