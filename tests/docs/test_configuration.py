@@ -67,7 +67,7 @@ def test_the_examples_are_understood(tmp_path: Path, number: int) -> None:
     for section, kind, settings in declared():
         if kind and config.type_of(section) == kind:
             values = config.plugin_settings(section, settings)
-            assert values.get("path", "/mnt/backup/store") == "/mnt/backup/store"
+            assert values.get("path", "/mnt/backup/backy2/store") == "/mnt/backup/backy2/store"
 
 
 def test_the_names_of_the_original_are_told() -> None:
