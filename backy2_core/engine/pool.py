@@ -20,6 +20,7 @@ class WorkerPool:
     """
 
     def __init__(self, threads: int) -> None:
+        self.threads = threads
         self._workers = ThreadPoolExecutor(threads, thread_name_prefix="worker")
         self._flusher = ThreadPoolExecutor(1, thread_name_prefix="flusher")
         self._results: queue.SimpleQueue[tuple[Future[Any], Callable[[Any], None]]] = queue.SimpleQueue()

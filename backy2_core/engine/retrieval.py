@@ -19,6 +19,8 @@ _SHOW_EVERY_S = 0.2
 _ROOM_FOR_TRANSFORMS = 4096
 _MOST_SWELLING = 16
 _MOST_SUSPECTS = 100
+_FETCH_AHEAD = 2
+"""Blobs that wait for a worker. More would only spread the work over more memory than the processor's cache holds."""
 
 
 class Retrieval:
@@ -66,7 +68,7 @@ class Retrieval:
                 self._suspect(item.number, None, item.reason)
                 self._advance(self._geometry.length(item.number))
             else:
-                while not buffers.available:
+                while not buffers.available or pool.in_flight > pool.threads + _FETCH_AHEAD:
                     self._lease.check()
                     pool.wait()
                 self._fetch(item, pool, buffers)

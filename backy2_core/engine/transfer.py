@@ -30,6 +30,9 @@ _APPEND_BATCH = 256
 _APPEND_EVERY_S = 5.0
 _FLUSH_EVERY_S = 30.0
 _SHOW_EVERY_S = 0.2
+_SETTLE_TOGETHER = 4
+_READ_AHEAD = 4
+"""Reads that wait for a worker. More would only spread the work over more memory than the processor's cache holds."""
 _PIECES = 32
 """Most runs in one unit: scattered small blocks go to a worker together."""
 
@@ -82,6 +85,7 @@ class Transfer:
         self._pieces: Iterator[tuple[Draft, Run]] = iter(())
         self._held: tuple[Draft, Run] | None = None
         self._more = True
+        self._reading = 0
         self._appended_at = self._flushed_at = self._shown_at = time.monotonic()
 
     def run(self, drafted: Iterator[Drafted]) -> None:
@@ -102,11 +106,12 @@ class Transfer:
 
     def _hand_out(self, drafted: Iterator[Drafted]) -> None:
         buffers = self._crew.buffers
-        while buffers.available:
+        while buffers.available and self._reading < self._crew.pool.threads + _READ_AHEAD:
             unit = self._next_unit(drafted)
             if unit is None:
                 return
             buffer = buffers.take()
+            self._reading += 1
             runs = [run for _, run in unit.pieces]
             self._crew.pool.submit(self._bring(unit, buffer), self._crew.reader.read, runs, buffer)
 
@@ -149,12 +154,14 @@ class Transfer:
 
     def _bring(self, unit: Unit, buffer: memoryview) -> Callable[[list[bytes | None]], None]:
         def then(checksums: list[bytes | None]) -> None:
+            self._reading -= 1
             self._brought.append((unit, buffer, checksums))
 
         return then
 
     def _settle(self) -> None:
-        if not self._brought:
+        # One look-up for several units, unless nobody is reading meanwhile.
+        if not self._brought or (self._reading and len(self._brought) < _SETTLE_TOGETHER):
             return
         brought, self._brought = self._brought, []
         length = self._geometry.length
