@@ -67,7 +67,7 @@ def open_installation(
     """The installation that a configuration describes; opens nothing yet, and closes at the end what was opened."""
     plugins = plugins or PluginRegistry()
     for kind, group in (("source", SOURCES), ("transform", TRANSFORMS), ("listener", LISTENERS)):
-        config.check_names(kind, plugins.names(group))
+        config.check_names(kind, {entry.name for entry in plugins.entries if entry.group == group})
     with ExitStack() as stack:
         yield Installation(config, plugins, progress, stack)
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from backy2_core.contracts.meta_backend import MetaBackend
 from backy2_core.engine.draft import Draft
-from backy2_core.engine.stored_map import batches
+from backy2_core.engine.stored_map import StoredMap, batches
 from backy2_core.errors import BlobGoneError, MetaBackendError
 from backy2_core.model.blob import BlobId
 from backy2_core.model.job import JobId
@@ -29,10 +29,12 @@ class Appender:
         self._digest = VersionDigest(version.geometry)
         self.length = 0
 
-    def take_stock(self) -> None:
-        """Take in the digests of the segments that are in the map of a continued version already."""
+    def take_stock(self) -> StoredMap:
+        """Take in the digests of the segments that are in the map of a continued version already; return that map."""
+        stored = StoredMap(self._version)
         for batch in batches(self._meta.read_map(self._version.id), _BATCH):
-            self._add_stored(batch)
+            self._add_stored(batch, stored)
+        return stored
 
     def append(self, drafts: Sequence[Draft]) -> list[tuple[Draft, int]]:
         """Append the drafts, all or none.
@@ -57,10 +59,11 @@ class Appender:
         """The digest of the version, once all segments are appended."""
         return self._digest.digest()
 
-    def _add_stored(self, segments: Sequence[SegmentId]) -> None:
+    def _add_stored(self, segments: Sequence[SegmentId], stored: StoredMap) -> None:
         digests = self._meta.read_digests(set(segments))
         for segment in segments:
             if segment not in digests:
                 raise MetaBackendError(f"The map of version {self._version.uid} lacks segment {segment}; remove it.")
             self._digest.add(digests[segment])
+            stored.add(segment, digests[segment])
         self.length += len(segments)

@@ -12,7 +12,7 @@ from backy2_core.contracts.source import Source
 from backy2_core.engine.appender import Appender
 from backy2_core.engine.buffers import BufferPool, buffer_count
 from backy2_core.engine.context import Engine
-from backy2_core.engine.damage import read_or_mark
+from backy2_core.engine.damage import trusted_map
 from backy2_core.engine.digest import ZeroTest, hash_function
 from backy2_core.engine.drafting import draft_segments
 from backy2_core.engine.hints import hints_digest, parse_hints
@@ -24,7 +24,7 @@ from backy2_core.engine.pool import WorkerPool
 from backy2_core.engine.requests import BackupRequest, BackupResult
 from backy2_core.engine.sample import check_sample
 from backy2_core.engine.stages import Reader, Storer
-from backy2_core.engine.store import write_marker
+from backy2_core.engine.store import check_place, write_marker
 from backy2_core.engine.stored_map import StoredMap
 from backy2_core.engine.transfer import Crew, Transfer
 from backy2_core.errors import BackyError, NotFoundError, RefusedError
@@ -70,7 +70,7 @@ def backup(engine: Engine, request: BackupRequest) -> BackupResult:
         description = f"{request.source} as {request.name}"
         with running_job(engine, JobKind.BACKUP, description, task.uses) as lease:
             runs = _plan(task)
-            base = read_or_mark(engine.meta, task.base) if task.base else None
+            base = trusted_map(engine, task.base) if task.base else None
             if base is not None and request.hints is not None:
                 check_sample(engine.meta, source, runs, base, engine.options.sanity_check_blocks)
             version = task.resume or engine.meta.create_version(lease.id, _new_version(task))
@@ -158,7 +158,7 @@ def _transfer(
 ) -> tuple[bytes, Counts]:
     appender = Appender(engine.meta, lease.id, version)
     if task.resume is not None:
-        appender.take_stock()
+        check_place(engine.meta, appender.take_stock(), engine.store)
     segments = by_segment(skip_holes(runs, task.source.allocated(), task.geometry.block_size))
     drafted = draft_segments(segments, task.geometry, engine.meta, base, appender.length)
     intake = _intake(engine, lease, task.hash)

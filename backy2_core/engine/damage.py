@@ -6,8 +6,10 @@ import logging
 from collections.abc import Callable, Collection
 
 from backy2_core.contracts.meta_backend import MetaBackend
+from backy2_core.engine.context import Engine
 from backy2_core.engine.idset import IdSet
 from backy2_core.engine.requests import BlockDamage
+from backy2_core.engine.store import check_place
 from backy2_core.engine.stored_map import StoredMap, read_stored_map
 from backy2_core.errors import DamageError
 from backy2_core.model.blob import BlobId, BlobRecord, BlobState
@@ -63,13 +65,19 @@ def mark_damage(meta: MetaBackend, version: Version, blobs: Collection[BlobId]) 
     meta.set_version_state(version.id, VersionState.DAMAGED, UNMARKED)
 
 
-def read_or_mark(meta: MetaBackend, version: Version) -> StoredMap:
-    """The checked map of a version; where it is damaged the version is marked so, and :class:`DamageError` raised."""
+def trusted_map(engine: Engine, version: Version) -> StoredMap:
+    """The checked map of a version whose blobs are in the open store.
+
+    Where the map is damaged the version is marked so, and :class:`DamageError` raised; where the blobs are elsewhere,
+    :class:`StoreIdentityError`.
+    """
     try:
-        return read_stored_map(meta, version)
+        stored_map = read_stored_map(engine.meta, version)
     except DamageError:
-        mark_damage(meta, version, ())
+        mark_damage(engine.meta, version, ())
         raise
+    check_place(engine.meta, stored_map, engine.store)
+    return stored_map
 
 
 def _users(meta: MetaBackend, blobs: set[BlobId]) -> list[Version]:

@@ -7,14 +7,14 @@ import time
 
 from backy2_core.contracts.source import Target, TargetRequest
 from backy2_core.engine.context import Engine
-from backy2_core.engine.damage import DamageReport, mark_damage
+from backy2_core.engine.damage import DamageReport, mark_damage, trusted_map
 from backy2_core.engine.fetch import Fetcher
 from backy2_core.engine.inventory import SparseBlocks, StoredBlock, inventory
 from backy2_core.engine.lease import Lease, running_job
 from backy2_core.engine.lookup import get_version
 from backy2_core.engine.requests import RestoreRequest, RestoreResult
 from backy2_core.engine.retrieval import Retrieval
-from backy2_core.engine.stored_map import StoredMap, read_stored_map
+from backy2_core.engine.stored_map import StoredMap
 from backy2_core.model.event import RestoreFinished
 from backy2_core.model.job import JobKind, Use
 from backy2_core.model.version import VersionState
@@ -35,7 +35,7 @@ def restore(engine: Engine, request: RestoreRequest) -> RestoreResult:
     version = get_version(engine.meta, request.uid)
     description = f"{version.uid} ({version.name}) to {request.target}"
     with running_job(engine, JobKind.RESTORE, description, (Use(version.uid, READABLE),)) as lease:
-        stored_map = read_stored_map(engine.meta, version)
+        stored_map = trusted_map(engine, version)
         wanted = TargetRequest(version.geometry.size_bytes, request.force, request.sparse)
         with engine.open_target(request.target, wanted) as target:
             report, restored = _write(engine, lease, stored_map, target, request)

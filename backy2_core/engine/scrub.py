@@ -10,7 +10,7 @@ from contextlib import ExitStack
 from backy2_core.contracts.source import Source
 from backy2_core.engine.compare import SourceComparison
 from backy2_core.engine.context import Engine
-from backy2_core.engine.damage import UNMARKED, DamageReport, mark_damage, read_or_mark
+from backy2_core.engine.damage import UNMARKED, DamageReport, mark_damage, trusted_map
 from backy2_core.engine.fetch import Fetcher
 from backy2_core.engine.inventory import Item, SparseBlocks, StoredBlock, inventory
 from backy2_core.engine.lease import Lease, running_job
@@ -39,7 +39,7 @@ def scrub(engine: Engine, request: ScrubRequest) -> ScrubResult:
     version = get_version(engine.meta, request.uid)
     description = f"{version.uid} ({version.name})"
     with running_job(engine, JobKind.SCRUB, description, (Use(version.uid, _READABLE),)) as lease:
-        stored_map = read_or_mark(engine.meta, version)
+        stored_map = trusted_map(engine, version)
         with ExitStack() as stack:
             source = stack.enter_context(engine.open_source(request.source)) if request.source else None
             scrubbing = _Scrubbing(engine, lease, stored_map, request, source)

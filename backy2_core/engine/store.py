@@ -13,13 +13,17 @@ from collections.abc import Iterator
 
 from backy2_core.contracts.data_backend import DataBackend
 from backy2_core.contracts.meta_backend import MetaBackend
+from backy2_core.engine.stored_map import StoredMap, batches
 from backy2_core.errors import StoreIdentityError
 from backy2_core.model.blob import StoreId
+from backy2_core.model.segment import blob_ids
 from backy2_core.model.version import Version, VersionUid
 
 STORE_DOCUMENT = "store.json"
 VERSIONS = "versions/"
 FORMAT = 1
+
+_BATCH = 16
 
 
 def open_store(meta: MetaBackend, data: DataBackend, kind: str) -> StoreId:
@@ -41,6 +45,29 @@ def open_store(meta: MetaBackend, data: DataBackend, kind: str) -> StoreId:
             " mounted, and is this the right database? A new store needs a path of its own."
         )
     return meta.register_store(identity or _new_identity(data), kind, data.location)
+
+
+def check_place(meta: MetaBackend, stored_map: StoredMap, store: StoreId) -> None:
+    """Refuse a version whose blobs are in another store than the one that is open: there nothing of it can be found.
+
+    No backup mixes stores, so its first blob tells. Raises :class:`StoreIdentityError`.
+    """
+    for segments in batches(iter(stored_map.ids()), _BATCH):
+        found = meta.read_segments(set(segments))
+        for data in (found[segment].data for segment in segments if segment in found):
+            record = next(iter(meta.read_blobs(sorted(blob_ids(data))[:1]).values()), None)
+            if record is not None and record.store != store:
+                raise StoreIdentityError(_elsewhere(meta, stored_map.version, record.store))
+            if record is not None:
+                return
+
+
+def _elsewhere(meta: MetaBackend, version: Version, store: StoreId) -> str:
+    places = {info.id: f"store {info.identity} ({info.kind}, {info.location})" for info in meta.stores()}
+    return (
+        f"The blobs of version {version.uid} are in {places.get(store, 'an unknown store')}, which is not the one that"
+        " is configured now. Nothing was read or written; configure that store for this version."
+    )
 
 
 def write_marker(data: DataBackend, version: Version, digest: bytes) -> None:

@@ -44,6 +44,10 @@ class StoredMap:
         self._ids.append(segment)
         self._digests += digest
 
+    def ids(self) -> Iterator[SegmentId]:
+        """Ids of all segments, in order."""
+        return (SegmentId(segment) for segment in self._ids)
+
     def id(self, index: int) -> SegmentId:
         """Id of the ``index``-th segment (from 0)."""
         return SegmentId(self._ids[index])

@@ -30,8 +30,9 @@ _APPEND_BATCH = 256
 _APPEND_EVERY_S = 5.0
 _FLUSH_EVERY_S = 30.0
 _SHOW_EVERY_S = 0.2
-_SETTLE_TOGETHER = 4
-_READ_AHEAD = 4
+_SETTLE_TOGETHER = 6
+"""Units that share one look-up, unless nobody is reading meanwhile."""
+_READ_AHEAD = 8
 """Reads that wait for a worker. More would only spread the work over more memory than the processor's cache holds."""
 _PIECES = 32
 """Most runs in one unit: scattered small blocks go to a worker together."""

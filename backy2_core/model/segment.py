@@ -1,10 +1,10 @@
 """The block map, cut into segments that versions share.
 
 A segment describes up to 128 consecutive blocks. Packed, each block is an entry of 24 bytes: the id of its blob as a
-signed little-endian 64-bit integer, then the *leaf*, the first 16 bytes of the block's checksum (zeros where the
-block is sparse or lost). The id says where the bytes are, the leaf what they must be: so a swapped id is found at that
-very block. The digest of a segment is BLAKE2b-256 over its leaves in order; that of a version is BLAKE2b-256 over its
-geometry and the digests of its segments.
+signed little-endian 64-bit integer, then the *leaf*, the first 16 bytes of the block's checksum (all bits 0 where the
+block is sparse, all 1 where it is lost). The id says where the bytes are, the leaf what they must be: so a swapped id
+is found at that very block. The digest of a segment is BLAKE2b-256 over its leaves in order; that of a version is
+BLAKE2b-256 over its geometry and the digests of its segments.
 """
 
 from __future__ import annotations
@@ -27,7 +27,8 @@ ENTRY_BYTES = 8 + LEAF_BYTES
 DIGEST_BYTES = 32
 NO_LEAF = b"\0" * LEAF_BYTES
 SPARSE_ENTRY = struct.pack("<q", SPARSE) + NO_LEAF
-LOST_ENTRY = struct.pack("<q", LOST) + NO_LEAF
+LOST_LEAF = b"\xff" * LEAF_BYTES
+LOST_ENTRY = struct.pack("<q", LOST) + LOST_LEAF
 
 _ENTRY = struct.Struct(f"<q{LEAF_BYTES}s")
 

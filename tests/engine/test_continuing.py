@@ -7,10 +7,10 @@ import time
 
 import pytest
 
-from backy2_core.errors import BackyError, DataBackendError, NotFoundError, RefusedError
+from backy2_core.errors import BackyError, DataBackendError, NotFoundError, RefusedError, StoreIdentityError
 from backy2_core.model.version import VersionState
 from tests.engine.place import BLOCK, counts_of, hint, image, numbered
-from tests.support.engines import open_database
+from tests.support.engines import make_engine, open_database, open_folder_store
 
 INCOMPLETE, VALID = VersionState.INCOMPLETE, VersionState.VALID
 CONTENT = numbered(600)
@@ -236,3 +236,12 @@ def test_an_incomplete_version_that_a_job_holds_is_never_abandoned(place, uid):
     place.backup(resume=uid)
     assert [result.abandoned_versions for result in results] == [0]
     assert place.restored(uid) == CONTENT
+
+
+def test_a_version_in_another_store_is_not_continued(place, tmp_path):
+    place.write(CONTENT)
+    uid = interrupt(place, "write_document", 1)
+    (tmp_path / "other").mkdir()
+    with open_folder_store(tmp_path / "other") as data, pytest.raises(StoreIdentityError, match="not the one that"):
+        place.backup(resume=uid, engine=make_engine(place.meta, data))
+    assert place.state(uid) is INCOMPLETE

@@ -16,6 +16,7 @@ from backy2_core.errors import BackyError, DataBackendError, StoreIdentityError
 from backy2_core.model.blob import JobToken, blob_uid
 from backy2_core.model.version import VersionState
 from tests.engine.place import Place, image, numbered
+from tests.support.engines import make_engine, open_folder_store
 
 VALID = VersionState.VALID
 
@@ -206,3 +207,35 @@ def test_a_cleanup_of_a_read_only_store_ends_in_an_error_and_a_later_one_finishe
     remount(place, "rw")
     place.cleanup(full=True)
     assert place.objects() == place.records() == set()
+
+
+@pytest.fixture
+def elsewhere(place, tmp_path):
+    """A version in the store of ``place``, and an engine on the same database with another store."""
+    uid = place.uid(numbered(8))
+    (tmp_path / "other").mkdir()
+    with open_folder_store(tmp_path / "other") as data:
+        yield uid, make_engine(place.meta, data)
+
+
+def test_a_base_whose_blobs_are_in_another_store_is_not_built_upon(place, elsewhere):
+    """The new version would have its blobs in two stores, and could be restored from neither."""
+    uid, engine = elsewhere
+    with pytest.raises(StoreIdentityError, match="not the one that"):
+        place.backup(numbered(8), base=uid, hints=[], engine=engine)
+    assert [version.uid for version in place.versions()] == [uid]
+
+
+@pytest.mark.parametrize("job", ["restore", "scrub"])
+def test_a_version_in_another_store_is_not_called_damaged(place, elsewhere, job):
+    uid, engine = elsewhere
+    with pytest.raises(StoreIdentityError, match=str(place.data.location)):
+        getattr(place, job)(uid, engine=engine)
+    assert place.state(uid) is VALID
+
+
+def test_both_stores_serve_new_versions(place, elsewhere):
+    """The same content is stored in each: a look-up never leads into another store."""
+    _, engine = elsewhere
+    second = place.uid(numbered(8), engine=engine)
+    assert place.restored(second, engine=engine) == numbered(8)

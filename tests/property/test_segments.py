@@ -12,6 +12,7 @@ from backy2_core.model.segment import (
     ENTRY_BYTES,
     LEAF_BYTES,
     LOST_ENTRY,
+    LOST_LEAF,
     NO_LEAF,
     SEGMENT_BLOCKS,
     SPARSE_ENTRY,
@@ -41,7 +42,7 @@ def ids(entries):
 
 
 def leaves(entries):
-    return [NO_LEAF if isinstance(e, str) else leaf_of(e[1]) for e in entries]
+    return [{"sparse": NO_LEAF, "lost": LOST_LEAF}[e] if isinstance(e, str) else leaf_of(e[1]) for e in entries]
 
 
 @given(ENTRIES)
