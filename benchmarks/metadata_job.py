@@ -15,6 +15,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from backy2_core.cli.collector import collect_rarely
 from backy2_core.engine.backup import backup
 from backy2_core.engine.cleanup import cleanup
 from backy2_core.engine.context import Engine
@@ -147,6 +148,8 @@ def timed(work: Work) -> float:
 
 def main() -> None:
     """Run one job and print its timing as JSON."""
+    # As the command does when it starts.
+    collect_rarely()
     parser = argparse.ArgumentParser(description="Run one job on metadata alone.")
     parser.add_argument("folder", type=Path)
     parser.add_argument("kind", choices=["ours", "rows"])

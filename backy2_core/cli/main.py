@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import gc
 import io
 import os
 import sys
 from collections.abc import Sequence
 
+from backy2_core.cli.collector import collect_rarely
 from backy2_core.cli.outcome import EXIT_OUTPUT_CLOSED, outcome_of
 from backy2_core.cli.signals import Terminated, orderly_end
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command line (by default that of the process) and return its exit code."""
-    _collect_rarely()
+    collect_rarely()
     # Imported here: what is imported makes many objects, and should not be searched for garbage meanwhile.
     from backy2_core.cli.app import BackyApp
 
@@ -28,14 +28,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     if code == EXIT_OUTPUT_CLOSED:
         _forget_output()
     return code
-
-
-def _collect_rarely() -> None:
-    """Search for cyclic garbage less often than Python does by itself: a command makes many objects, and few cycles.
-
-    The search would take a tenth of a short command's time.
-    """
-    gc.set_threshold(100_000, 20, 20)
 
 
 def _prepare_streams() -> None:

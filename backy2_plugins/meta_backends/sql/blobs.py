@@ -41,15 +41,15 @@ def find_blobs(
     database: Database, store: StoreId, hash_name: str, key: str, wanted: Collection[DedupKey]
 ) -> dict[DedupKey, BlobId]:
     """Look blobs up by checksum; see the contract."""
-    blocks = {(block.checksum, block.size): block for block in wanted}
+    blocks = set(wanted)
     same = {"store": store, "hash": hash_name, "key": key}
-    found: dict[tuple[bytes, int], int] = {}
+    found: dict[DedupKey, BlobId] = {}
     with database.read() as connection:
         query = _look_up(database.tables, connection.dialect.name)
         for heads in chunks({head_of(checksum) for checksum, _ in blocks}):
             rows = connection.execute(query, same | {"heads": key_list(connection, heads)})
-            found.update([((checksum, size), number) for number, checksum, size in rows.all()])
-    return {blocks[key]: BlobId(number) for key, number in found.items() if key in blocks}
+            found.update([(DedupKey(checksum, size), number) for number, checksum, size in rows.all()])
+    return {key: number for key, number in found.items() if key in blocks}
 
 
 @lru_cache(maxsize=8)
