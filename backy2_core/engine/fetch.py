@@ -6,7 +6,7 @@ an error that proves nothing (a time-out, a wrong key), which ends the job.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from backy2_core.contracts.data_backend import DataBackend
@@ -35,11 +35,22 @@ class Fetcher:
     chain: Chain
     use: UseBlock
 
-    def fetch(self, block: StoredBlock, buffer: memoryview) -> Fetched:
-        """Get one blob, check it, and use its bytes only if they are those that were backed up."""
+    def fetch(self, blocks: Sequence[StoredBlock], buffer: memoryview) -> list[Fetched]:
+        """Get blobs one after the other, check each, and use its bytes only if they are those that were backed up.
+
+        The buffer has room for what is stored of all of them together.
+        """
+        fetched, at = [], 0
+        for block in blocks:
+            stop = at + block.record.stored_size
+            fetched.append(self._fetch(block, buffer[at:stop]))
+            at = stop
+        return fetched
+
+    def _fetch(self, block: StoredBlock, buffer: memoryview) -> Fetched:
         record = block.record
         try:
-            length = self.data.get(record.uid, buffer[: record.stored_size])
+            length = self.data.get(record.uid, buffer)
         except BlobNotFoundError:
             return Fetched(block, "its blob is missing")
         except BlobDamagedError as error:

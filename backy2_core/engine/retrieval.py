@@ -19,8 +19,10 @@ _SHOW_EVERY_S = 0.2
 _ROOM_FOR_TRANSFORMS = 4096
 _MOST_SWELLING = 16
 _MOST_SUSPECTS = 100
+_UNIT_BYTES = 512 * 1024
+_BLOBS_A_UNIT = 128
 _FETCH_AHEAD = 2
-"""Blobs that wait for a worker. More would only spread the work over more memory than the processor's cache holds."""
+"""Units that wait for a worker. More would only spread the work over more memory than the processor's cache holds."""
 
 
 class Retrieval:
@@ -41,13 +43,15 @@ class Retrieval:
         self._geometry = geometry
         self._fetcher = fetcher
         self._report = report
+        self._unit: list[StoredBlock] = []
+        self._unit_bytes = 0
         self._suspects: list[tuple[int, BlobRecord | None, str]] = []
         self._shown_at = 0.0
 
     def run(self, items: Iterable[Item], threads: int) -> None:
         """Handle all items; the first error of a worker that is not damage ends it."""
         # Sealed bytes may be a little longer than the block, so buffers have room to spare.
-        size = self._geometry.block_size + _ROOM_FOR_TRANSFORMS
+        size = max(self._geometry.block_size + _ROOM_FOR_TRANSFORMS, _UNIT_BYTES)
         buffers = BufferPool(buffer_count(self._engine.options.buffer_bytes, size, threads), size)
         with WorkerPool(threads) as pool:
             self._feed(iter(items), pool, buffers)
@@ -68,24 +72,37 @@ class Retrieval:
                 self._suspect(item.number, None, item.reason)
                 self._advance(self._geometry.length(item.number))
             else:
-                while not buffers.available or pool.in_flight > pool.threads + _FETCH_AHEAD:
-                    self._lease.check()
-                    pool.wait()
-                self._fetch(item, pool, buffers)
+                self._gather(item, pool, buffers)
+        self._send(pool, buffers)
 
-    def _fetch(self, block: StoredBlock, pool: WorkerPool, buffers: BufferPool) -> None:
+    def _gather(self, block: StoredBlock, pool: WorkerPool, buffers: BufferPool) -> None:
+        """Put a block into the unit that a worker fetches next: one large blob, or many small ones."""
         size = block.record.stored_size
         if size > self._geometry.block_size * _MOST_SWELLING:
             self._suspect(block.number, block.record, "its record claims an impossible size")
             return
-        lent = buffers.take()
+        if self._unit_bytes + size > buffers.size or len(self._unit) >= _BLOBS_A_UNIT:
+            self._send(pool, buffers)
+        self._unit.append(block)
+        self._unit_bytes += size
 
-        def then(fetched: Fetched) -> None:
+    def _send(self, pool: WorkerPool, buffers: BufferPool) -> None:
+        """Hand the unit to a worker, once a buffer is free and few units wait."""
+        if not self._unit:
+            return
+        while not buffers.available or pool.in_flight > pool.threads + _FETCH_AHEAD:
+            self._lease.check()
+            pool.wait()
+        lent, size = buffers.take(), self._unit_bytes
+        unit, self._unit, self._unit_bytes = self._unit, [], 0
+
+        def then(fetched: list[Fetched]) -> None:
             buffers.give(lent)
-            self._done(fetched)
+            for each in fetched:
+                self._done(each)
 
         # A chain of transforms may have made a block longer; such a blob is rare and gets a buffer of its own.
-        pool.submit(then, self._fetcher.fetch, block, lent if size <= len(lent) else memoryview(bytearray(size)))
+        pool.submit(then, self._fetcher.fetch, unit, lent if size <= len(lent) else memoryview(bytearray(size)))
 
     def _done(self, fetched: Fetched) -> None:
         block = fetched.block

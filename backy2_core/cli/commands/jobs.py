@@ -46,6 +46,7 @@ class Jobs(ListVerb):
 
 def _row(job: Job) -> Sequence[Any]:
     from backy2_core.cli.cells import Moment
+    from backy2_core.model.job import JobState
 
     return (
         job.id,
@@ -57,5 +58,5 @@ def _row(job: Job) -> Sequence[Any]:
         Moment(job.began),
         Moment(job.renewed),
         Moment(job.lease_until),
-        round(100 * job.progress, 1),
+        round(100 * job.progress, 1) if job.state is JobState.LIVE else "",
     )
