@@ -16,7 +16,7 @@ from backy2_core.model.version import Version
 
 log = logging.getLogger(__name__)
 
-_BATCH = 512
+_BATCH = 2048
 
 
 class Appender:

@@ -14,7 +14,7 @@ from backy2_core.errors import DamageError
 from backy2_core.model.block import Geometry
 from backy2_core.model.segment import SEGMENT_BLOCKS, segment_blocks, segment_count
 
-_LOOK_AHEAD = 256
+_LOOK_AHEAD = 1024
 
 
 @dataclass(frozen=True, slots=True)

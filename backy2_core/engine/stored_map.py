@@ -20,7 +20,7 @@ from backy2_core.model.segment import (
 )
 from backy2_core.model.version import Version
 
-_BATCH = 512
+_BATCH = 2048
 
 T = TypeVar("T")
 

@@ -25,8 +25,8 @@ from backy2_core.engine.tally import Tally
 from backy2_core.model.blob import BlobId, DedupKey, NewBlob
 from backy2_core.model.block import Geometry
 
-_WINDOW = 1024
-_APPEND_BATCH = 256
+_WINDOW = 2048
+_APPEND_BATCH = 1024
 _APPEND_EVERY_S = 5.0
 _FLUSH_EVERY_S = 30.0
 _SHOW_EVERY_S = 0.2
