@@ -34,6 +34,11 @@ class Draft:
         self._fresh: set[BlobId] = set()
 
     @property
+    def is_new(self) -> bool:
+        """False for a stored segment that is taken over as it is, which takes next to no memory."""
+        return self._kept is None
+
+    @property
     def first_block(self) -> int:
         """Number of the first block of this segment."""
         return self.index * SEGMENT_BLOCKS

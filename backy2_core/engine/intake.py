@@ -14,6 +14,7 @@ from backy2_core.model.blob import BlobId, BlobUid, DedupKey, JobToken, NewBlob,
 from backy2_core.model.job import JobId
 
 MAX_BATCH = 8192
+_MOST_UNRECORDED = 4 * MAX_BATCH
 
 
 @dataclass(slots=True)
@@ -59,6 +60,11 @@ class Intake:
         self._on_the_way: dict[DedupKey, PendingBlob] = {}
         self._unrecorded: dict[BlobUid, PendingBlob] = {}
         self.batch = Batch()
+
+    @property
+    def is_full(self) -> bool:
+        """True while so many blobs wait to be recorded that reading more would only take memory."""
+        return len(self._unrecorded) >= _MOST_UNRECORDED
 
     @property
     def discardable(self) -> list[BlobUid]:

@@ -25,8 +25,11 @@ from backy2_core.engine.tally import Tally
 from backy2_core.model.blob import BlobId, DedupKey, NewBlob
 from backy2_core.model.block import Geometry
 
-_WINDOW = 2048
-_APPEND_BATCH = 1024
+_WINDOW = 4096
+_NEW_WINDOW = 1024
+"""Most drafts that are open at a time, and most of them that are new: those take memory."""
+_NEW_BATCH = 256
+"""New segments that are appended together; each may hold 128 ids that are checked in that transaction."""
 _APPEND_EVERY_S = 5.0
 _FLUSH_EVERY_S = 30.0
 _SHOW_EVERY_S = 0.2
@@ -86,7 +89,7 @@ class Transfer:
         self._pieces: Iterator[tuple[Draft, Run]] = iter(())
         self._held: tuple[Draft, Run] | None = None
         self._more = True
-        self._reading = 0
+        self._reading = self._new_open = self._new_ready = 0
         self._appended_at = self._flushed_at = self._shown_at = time.monotonic()
 
     def run(self, drafted: Iterator[Drafted]) -> None:
@@ -107,7 +110,8 @@ class Transfer:
 
     def _hand_out(self, drafted: Iterator[Drafted]) -> None:
         buffers = self._crew.buffers
-        while buffers.available and self._reading < self._crew.pool.threads + _READ_AHEAD:
+        most = self._crew.pool.threads + _READ_AHEAD
+        while buffers.available and self._reading < most and not self._intake.is_full:
             unit = self._next_unit(drafted)
             if unit is None:
                 return
@@ -138,7 +142,8 @@ class Transfer:
             piece = next(self._pieces, None)
             if piece is not None:
                 return piece
-            if len(self._open) >= _WINDOW or not self._begin_draft(drafted):
+            full = len(self._open) >= _WINDOW or self._new_open >= _NEW_WINDOW
+            if full or not self._begin_draft(drafted):
                 return None
 
     def _begin_draft(self, drafted: Iterator[Drafted]) -> bool:
@@ -147,6 +152,7 @@ class Transfer:
             self._more = False
             return False
         self._open.append(following.draft)
+        self._new_open += following.draft.is_new
         self.tally.add_planned(following.runs, self._geometry)
         self._pieces = ((following.draft, run) for run in split_runs(following.runs, self._blocks_a_unit))
         return True
@@ -233,17 +239,23 @@ class Transfer:
 
     def _append_if_due(self) -> None:
         while self._open and self._open[0].waiting == 0:
-            self._ready.append(self._open.popleft())
+            draft = self._open.popleft()
+            self._ready.append(draft)
+            self._new_open -= draft.is_new
+            self._new_ready += draft.is_new
         late = time.monotonic() - self._appended_at >= _APPEND_EVERY_S
         last = not (self._more or self._open or self._crew.pool.in_flight)
-        if self._ready and (len(self._ready) >= _APPEND_BATCH or late or last):
+        many = self._new_ready >= _NEW_BATCH or len(self._ready) >= _WINDOW
+        if self._ready and (many or late or last):
             self._append()
 
     def _append(self) -> None:
-        ready, self._ready = self._ready, []
+        ready, self._ready, new = self._ready, [], self._new_ready
+        self._new_ready = 0
         lost = self._appender.append(ready)
         if lost:
             self._open.extendleft(reversed(ready))
+            self._new_open += new
             for _, block in lost:
                 # They were found by look-up, and are read and counted anew.
                 self.tally.add("read", -self._geometry.length(block), -1)
