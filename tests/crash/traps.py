@@ -133,7 +133,7 @@ class _OsOf:
 def cut_small() -> None:
     """Make batches so small that an image of some hundred blocks passes each point many times."""
     backup_room._UNIT_BYTES = 16 * 4096
-    transfer_room._APPEND_BATCH = 1
+    transfer_room._NEW_BATCH = 1
     doomed_room._BATCH = orphans_room._BATCH = 8
     scans._ROWS = scans._ROWS_WITH_DATA = 40
     scans._PARTS = 1
