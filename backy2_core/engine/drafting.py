@@ -10,7 +10,6 @@ from backy2_core.contracts.meta_backend import KeptSegment, MetaBackend
 from backy2_core.engine.draft import Draft
 from backy2_core.engine.plan import Action, Run
 from backy2_core.engine.stored_map import StoredMap, batches
-from backy2_core.errors import DamageError
 from backy2_core.model.block import Geometry
 from backy2_core.model.segment import SEGMENT_BLOCKS, segment_blocks, segment_count
 
@@ -63,14 +62,7 @@ def _base_data(meta: MetaBackend, base: StoredMap, indexes: Sequence[int]) -> di
     found = meta.read_segments({base.id(index) for index in indexes})
     data = {}
     for index in indexes:
-        stored = found.get(base.id(index))
-        fault = base.fault(index, stored)
-        if fault or stored is None:
-            raise DamageError(
-                f"The base version {base.version.uid} cannot be built upon: at block {index * SEGMENT_BLOCKS}, {fault}."
-                " Scrub it, and back up without it."
-            )
-        data[index] = stored.data
+        data[index] = base.data(index, found.get(base.id(index)))
     return data
 
 

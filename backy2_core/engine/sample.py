@@ -10,7 +10,7 @@ from backy2_core.contracts.source import Source
 from backy2_core.engine.digest import ZeroTest, hash_function
 from backy2_core.engine.plan import Action, Run
 from backy2_core.engine.stored_map import StoredMap
-from backy2_core.errors import DamageError, HintsError
+from backy2_core.errors import HintsError
 from backy2_core.model.blob import SPARSE, BlobRecord
 from backy2_core.model.segment import NO_LEAF, SEGMENT_BLOCKS, Entry, leaf_of, unpack
 
@@ -54,14 +54,8 @@ def _base_blocks(
     entries: dict[int, Entry] = {}
     for block in blocks:
         index = block // SEGMENT_BLOCKS
-        stored = segments.get(base.id(index))
-        fault = base.fault(index, stored)
-        if fault or stored is None:
-            raise DamageError(
-                f"The base version {base.version.uid} cannot be built upon: at block {block}, {fault}. Scrub it, and back"
-                " up without it."
-            )
-        entries[block] = unpack(stored.data)[block % SEGMENT_BLOCKS]
+        data = base.data(index, segments.get(base.id(index)))
+        entries[block] = unpack(data)[block % SEGMENT_BLOCKS]
     records = meta.read_blobs({entry.blob for entry in entries.values() if entry.blob > 0})
     for block, entry in entries.items():
         yield block, entry, records.get(entry.blob)

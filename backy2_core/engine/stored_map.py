@@ -12,6 +12,7 @@ from backy2_core.errors import DamageError
 from backy2_core.model.segment import (
     DIGEST_BYTES,
     ENTRY_BYTES,
+    SEGMENT_BLOCKS,
     SegmentId,
     VersionDigest,
     digest_of,
@@ -65,6 +66,19 @@ class StoredMap:
         if digest_of(stored.data) != self.digest(index):
             return "its segment of the block map was changed"
         return ""
+
+    def data(self, index: int, stored: StoredSegment | None) -> bytes:
+        """The packed entries of the ``index``-th segment, for a backup that builds upon this version.
+
+        Raises :class:`DamageError` if what is stored is not what was backed up.
+        """
+        fault = self.fault(index, stored)
+        if fault or stored is None:
+            raise DamageError(
+                f"The base version {self.version.uid} cannot be built upon: at block {index * SEGMENT_BLOCKS}, {fault}."
+                " Scrub it, and back up without it."
+            )
+        return stored.data
 
 
 def read_stored_map(meta: MetaBackend, version: Version) -> StoredMap:
