@@ -34,6 +34,7 @@ from backy2_core.errors import (
     ConfigError,
     DamageError,
     DataBackendError,
+    ExchangeError,
     HintsError,
     JobLostError,
     MetaBackendError,
@@ -46,6 +47,7 @@ from backy2_core.errors import (
     TargetError,
     TransformError,
     UsageError,
+    VersionExistsError,
 )
 from backy2_core.model.blob import (
     LOST,
@@ -116,6 +118,7 @@ __all__ = [
     "DedupKey",
     "DoomedBlob",
     "Event",
+    "ExchangeError",
     "Extent",
     "Geometry",
     "HintsError",
@@ -170,6 +173,7 @@ __all__ = [
     "UsageError",
     "Use",
     "Version",
+    "VersionExistsError",
     "VersionFilter",
     "VersionId",
     "VersionRemoved",

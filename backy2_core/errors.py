@@ -18,7 +18,9 @@
     |-- RefusedError                17   allowed in principle, but not now or not for this version
     |-- JobLostError                18   the lease of this job ran out, its work was given up
     |-- TransformError              19   a blob cannot be packed or unpacked
-    `-- DamageError                 20   damaged or missing blocks were found
+    |-- DamageError                 20   damaged or missing blocks were found
+    |-- VersionExistsError          22   a version of that uid is there already
+    `-- ExchangeError               23   a dump, or a database of the original, cannot be taken over
 
 The number is the exit code of the command that ends with the error. ``retryable`` says whether the same call may
 succeed if it is made again a little later; only :mod:`backy2_core.wrappers.retrying` acts on it.
@@ -141,6 +143,18 @@ class DamageError(BackyError):
     """Blocks are damaged or missing; all others were handled."""
 
     exit_code = 20
+
+
+class VersionExistsError(BackyError):
+    """A version of that uid is there already."""
+
+    exit_code = 22
+
+
+class ExchangeError(BackyError):
+    """A dump, or a database of the original, cannot be taken over as it is."""
+
+    exit_code = 23
 
 
 class BlobGoneError(MetaBackendError):
