@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import keyword
 import re
 from pathlib import Path
 
@@ -14,10 +15,12 @@ REQUIRED = [
     "alembic>=1.12",
     "blake3>=0.4",
     "cliff>=4.13.3",
+    "cryptography>=42",
     "pluggy>=1.5",
     "prettytable>=3.9",
     "setproctitle>=1.3",
     "stevedore>=5.6",
+    "zstandard>=0.22",
 ]
 S3 = ["boto3>=1.28"]
 POSTGRESQL = ["psycopg[binary]>=3.1"]
@@ -34,6 +37,7 @@ TEST = [
     "types-PyYAML",
 ]
 
+# By verb, with "_" for a blank; a verb's module is called like the verb, with "_" for "-" too.
 COMMANDS = {
     "backup": "Backup",
     "cleanup": "Cleanup",
@@ -58,6 +62,11 @@ def version() -> str:
     found = re.search(r'^__version__ = "([^"]+)"$', text, re.MULTILINE)
     assert found is not None, "backy2_core/__init__.py states no __version__"
     return found[1]
+
+
+def command_module(verb: str) -> str:
+    """The module of a verb: ``add_tag`` for ``add-tag``, ``import_`` for ``import``, which is a word of Python."""
+    return verb.replace("-", "_") + ("_" if keyword.iskeyword(verb) else "")
 
 
 def long_description() -> str:
@@ -97,7 +106,10 @@ setup(
             "null = backy2_plugins.data_backends.null",
         ],
         "backy2.meta_backends": ["sql = backy2_plugins.meta_backends.sql"],
+        "backy2.transforms": ["backy2_v1 = backy2_plugins.transforms.backy2_v1"],
         "backy2.formatters": [f"{name} = backy2_plugins.formatters.{name}" for name in FORMATTERS],
-        "backy2.commands": [f"{verb} = backy2_core.cli.commands.{verb}:{name}" for verb, name in COMMANDS.items()],
+        "backy2.commands": [
+            f"{verb} = backy2_core.cli.commands.{command_module(verb)}:{name}" for verb, name in COMMANDS.items()
+        ],
     },
 )

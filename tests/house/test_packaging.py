@@ -75,7 +75,9 @@ def test_every_plugin_in_the_tree_has_its_entry_point_and_the_other_way_round(gr
         for path in files
         if re.search(marker, path.read_text(encoding="utf-8"), re.MULTILINE)
     }
-    assert {point.name for point in entry_points(group=group) if point.dist and point.dist.name == "backy2"} == written
+    found = [point for point in entry_points(group=group) if point.dist and point.dist.name == "backy2"]
+    assert {point.module.rpartition(".")[2] for point in found} == written
+    assert {re.sub("[ -]", "_", point.name) for point in found} == {name.rstrip("_") for name in written}
 
 
 def test_the_version_is_written_in_one_place_and_the_changelog_knows_it() -> None:
