@@ -27,6 +27,7 @@ from backy2_core.contracts.source import Source, Target, TargetRequest
 from backy2_core.contracts.transform import Sealed, Transform
 from backy2_core.errors import (
     BackyError,
+    BlobConflictError,
     BlobDamagedError,
     BlobExistsError,
     BlobGoneError,
@@ -52,6 +53,7 @@ from backy2_core.errors import (
 from backy2_core.model.blob import (
     LOST,
     SPARSE,
+    UNKNOWN_SIZE,
     BlobId,
     BlobRecord,
     BlobState,
@@ -98,6 +100,7 @@ __all__ = [
     "API_VERSION",
     "BackupFinished",
     "BackyError",
+    "BlobConflictError",
     "BlobDamagedError",
     "BlobExistsError",
     "BlobGoneError",
@@ -170,6 +173,7 @@ __all__ = [
     "TargetRequest",
     "Transform",
     "TransformError",
+    "UNKNOWN_SIZE",
     "UsageError",
     "Use",
     "Version",

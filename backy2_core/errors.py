@@ -168,3 +168,14 @@ class BlobGoneError(MetaBackendError):
             f"{len(blob_ids)} blobs were removed between look-up and commit; their blocks are stored again"
         )
         self.blob_ids = tuple(blob_ids)
+
+
+class BlobConflictError(MetaBackendError):
+    """Blobs that were to be taken over have a record already that speaks of other contents, or that is being deleted.
+
+    Never leaves the exchange. ``uids`` are those blobs.
+    """
+
+    def __init__(self, uids: Sequence[str]) -> None:
+        super().__init__(f"{len(uids)} blobs are recorded already with other contents, such as {uids[0]}")
+        self.uids = tuple(uids)

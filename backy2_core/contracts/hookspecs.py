@@ -16,6 +16,7 @@ from backy2_core.contracts.data_backend import DataBackend
 from backy2_core.contracts.formatter import ListFormatter, SingleFormatter
 from backy2_core.contracts.listener import Listener
 from backy2_core.contracts.meta_backend import MetaBackend
+from backy2_core.contracts.original import OriginalDatabase
 from backy2_core.contracts.settings import Setting, Settings
 from backy2_core.contracts.source import Source, Target, TargetRequest
 from backy2_core.contracts.transform import Transform
@@ -51,6 +52,13 @@ def backy2_open_data_backend(settings: Settings) -> DataBackend:
 @hookspec(firstresult=True)
 def backy2_open_meta_backend(settings: Settings) -> MetaBackend:
     """Meta backend: open the database; it may be empty, see :meth:`MetaBackend.initialise`."""
+    raise NotImplementedError
+
+
+@hookspec(firstresult=True)
+def backy2_open_original(settings: Settings, url: str | None) -> OriginalDatabase:
+    """Meta backend, where it can: open the original's database for being taken over. ``url`` names it in the notation of
+    this kind of database; None means the one that the settings name, where both stand side by side."""
     raise NotImplementedError
 
 

@@ -189,18 +189,25 @@ class MetaBackend(ABC):
 
     @abstractmethod
     def create_version(self, job: JobId, new: NewVersion) -> Version:
-        """Record an incomplete version with an empty map, which the job then names exclusively."""
+        """Record an incomplete (or arriving) version with an empty map, which the job then names exclusively.
+
+        A purged version of that uid gives way to it, and so does one that is removed or arriving and that no live job
+        names. Any other raises :class:`backy2_core.errors.VersionExistsError`.
+        """
 
     @abstractmethod
     def versions(self, which: VersionFilter) -> Iterator[Version]:
         """Versions by name, then date, then id, ascending."""
 
     @abstractmethod
-    def finish_version(self, job: JobId, version: VersionId, digest: bytes, statistics: Statistics | None) -> Version:
-        """Make an incomplete version valid, in one transaction with its digest and its statistics.
+    def finish_version(
+        self, job: JobId, version: VersionId, digest: bytes, statistics: Statistics | None, *, damaged: bool = False
+    ) -> Version:
+        """Make an incomplete or arriving version valid, in one transaction with its digest and its statistics.
 
         Refuses (:class:`MetaBackendError`) unless every segment that its geometry calls for is in the map and stored;
-        revives condemned ones. A version that refers to a damaged blob becomes damaged in place of valid.
+        revives condemned ones. A version that refers to a damaged blob, or of which the caller knows that it is
+        ``damaged``, becomes damaged in place of valid.
         """
 
     @abstractmethod
@@ -227,6 +234,11 @@ class MetaBackend(ABC):
     def statistics(self, uid: VersionUid | None = None, limit: int | None = None) -> list[Statistics]:
         """Statistics of finished backups by date ascending: of one version, or the newest ``limit``."""
 
+    @abstractmethod
+    def add_statistics(self, entries: Sequence[Statistics]) -> int:
+        """Keep statistics of backups that were made elsewhere; those of a uid and date that are there already are left
+        out. Returns how many were added."""
+
     # -- blobs
 
     @abstractmethod
@@ -238,6 +250,24 @@ class MetaBackend(ABC):
     @abstractmethod
     def add_blobs(self, job: JobId, store: StoreId, blobs: Sequence[NewBlob]) -> list[BlobId]:
         """Record durable blobs as ``stored``, in order; return their ids."""
+
+    @abstractmethod
+    def take_over_blobs(self, job: JobId, store: StoreId, blobs: Sequence[NewBlob]) -> list[BlobId]:
+        """Record blobs that an import or adoption speaks of, in order; return their ids. Rule 10 of the cleanup protocol.
+
+        One that has no record becomes ``unseen``. One that has keeps its record and its state, and is revived where it was
+        condemned. :class:`BlobConflictError` names those whose record is ``deleting``, or speaks of other contents (size,
+        hash, checksum, key, transforms); nothing is changed then.
+        """
+
+    @abstractmethod
+    def mark_seen(self, found: Collection[tuple[BlobId, int]]) -> int:
+        """These blobs were found in the store with these stored sizes: those that are ``unseen`` become ``stored``, with that
+        size; return how many. Only for looks at the store that began after the record was committed."""
+
+    @abstractmethod
+    def find_records(self, store: StoreId, uids: Collection[BlobUid]) -> Mapping[BlobUid, BlobRecord]:
+        """The records in this store of these uids, in any state; unknown uids are left out."""
 
     @abstractmethod
     def read_blobs(self, ids: Collection[BlobId]) -> Mapping[BlobId, BlobRecord]:
@@ -282,7 +312,7 @@ class MetaBackend(ABC):
     def abandon_versions(self, older_than_s: float) -> list[Version]:
         """Mark incomplete versions removed that no live job names and nothing was appended to for so long; return them.
 
-        Protected ones stay.
+        Protected ones stay. Arriving ones that no live job names are removed at once, and not returned: nobody knew them.
         """
 
     @abstractmethod
@@ -317,7 +347,8 @@ class MetaBackend(ABC):
     def sweep_blobs(self, sweep: Sweep, horizon: int) -> int:
         """Apply one batch to blob records; ``drop`` makes the state ``deleting``. Returns how many were dropped.
 
-        Never touches a record that is ``deleting`` already.
+        Never touches a record that is ``deleting`` already. One that is ``unseen`` is dropped whole in place of that: nobody
+        saw its object, so nobody may delete it.
         """
 
     @abstractmethod

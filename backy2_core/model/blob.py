@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass
+from datetime import datetime
 from typing import NamedTuple, NewType
 
 BlobId = NewType("BlobId", int)
@@ -18,6 +19,8 @@ SPARSE = BlobId(0)
 """In a block map: the block is all zero and not stored."""
 LOST = BlobId(-1)
 """In a block map: nothing is known of this block; it is damage, never zeros."""
+UNKNOWN_SIZE = -1
+"""Stored size of an unseen blob whose length in the store is not known before it was looked at."""
 
 BLOBS_PER_FOLDER = 256
 
@@ -40,7 +43,7 @@ class NewBlob:
 
     ``size`` is of the clear block, ``stored_size`` of the bytes in the store. ``transforms`` is the chain that sealed
     it, in the notation of :mod:`backy2_core.engine.chain` (empty: stored as it is); ``envelope`` holds what a transform
-    needs for just this blob and does not keep in the blob itself.
+    needs for just this blob and does not keep in the blob itself. ``date`` is None for now, by the database's clock.
     """
 
     uid: BlobUid
@@ -51,11 +54,12 @@ class NewBlob:
     key: str = ""
     transforms: str = ""
     envelope: bytes = b""
+    date: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class BlobRecord:
-    """What the meta backend knows of a blob."""
+    """What the meta backend knows of a blob. ``stored_size`` is ``UNKNOWN_SIZE`` for some that are unseen."""
 
     id: BlobId
     store: StoreId
@@ -68,6 +72,7 @@ class BlobRecord:
     transforms: str
     envelope: bytes
     state: BlobState
+    date: datetime
 
 
 class DedupKey(NamedTuple):

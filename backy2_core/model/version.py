@@ -26,6 +26,8 @@ class VersionState(enum.IntEnum):
     """Given up by ``rm``; its map goes when no live job uses it."""
     PURGED = 5
     """Its map and its tags are gone. Only the row stays, so that what the store still says of it is never foreign."""
+    ARRIVING = 6
+    """Being imported; not there for anybody until it is whole. Given up as soon as no live job names it."""
 
     @property
     def is_gone(self) -> bool:
@@ -39,7 +41,8 @@ class NewVersion:
 
     ``hash`` names the function for blocks read by this backup; kept blocks keep theirs. ``source_identity`` is what the
     source says of itself and its state (empty: it cannot say); ``hints_digest`` and ``base`` tell a continued backup
-    that it is continued with the same hints and base.
+    that it is continued with the same hints and base. ``date`` is None for now, by the database's clock. ``arriving`` is
+    set for a version that is imported and not made here.
     """
 
     uid: VersionUid
@@ -53,6 +56,9 @@ class NewVersion:
     hints_digest: str = ""
     tags: frozenset[str] = frozenset()
     expire: datetime | None = None
+    date: datetime | None = None
+    protected: bool = False
+    arriving: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ being renewed for no time at all.
 
 from __future__ import annotations
 
+from backy2_core.testing.meta_backend_arrivals import ArrivalPromises
 from backy2_core.testing.meta_backend_blobs import BlobPromises
 from backy2_core.testing.meta_backend_cleanup import CleanupPromises
 from backy2_core.testing.meta_backend_database import DatabasePromises
@@ -33,6 +34,7 @@ class MetaBackendSuite(
     LeasePromises,
     VersionPromises,
     BlobPromises,
+    ArrivalPromises,
     MapPromises,
     FinishPromises,
     CleanupPromises,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import pytest
 
 from backy2_core.contracts.meta_backend import MetaBackend, Sweep
@@ -30,7 +32,13 @@ class BlobPromises(PromiseBase):
 
     def test_a_record_keeps_all_it_was_told(self, meta: MetaBackend, job: JobId, store: StoreId) -> None:
         (blob,) = new_blobs(
-            1, size=4194304, stored_size=4000000, key="k1", transforms="zstd,aes_gcm", envelope=b"\0nonce\xff"
+            1,
+            size=4194304,
+            stored_size=4000000,
+            key="k1",
+            transforms="zstd,aes_gcm",
+            envelope=b"\0nonce\xff",
+            date=datetime(2017, 5, 2, 10, 26, 51, tzinfo=UTC),
         )
         (number,) = meta.add_blobs(job, store, [blob])
         assert meta.read_blobs([number]) == {
@@ -46,8 +54,13 @@ class BlobPromises(PromiseBase):
                 transforms="zstd,aes_gcm",
                 envelope=b"\0nonce\xff",
                 state=BlobState.STORED,
+                date=datetime(2017, 5, 2, 10, 26, 51, tzinfo=UTC),
             )
         }
+
+    def test_a_blob_without_a_date_is_of_now(self, meta: MetaBackend, job: JobId, store: StoreId) -> None:
+        (number,) = add(meta, job, store)
+        assert abs((meta.read_blobs([number])[number].date - datetime.now(UTC)).total_seconds()) < 60
 
     def test_plain_and_sealed_blobs_are_recorded_in_one_call(
         self, meta: MetaBackend, job: JobId, store: StoreId

@@ -153,7 +153,7 @@ class SweepPromises(PromiseBase):
         found = [row.id for batch in meta.scan_segments(with_data=False) for row in batch]
         assert found == [rows.ids[0], rows.ids[2]]
 
-    @pytest.mark.parametrize("state", [BlobState.STORED, BlobState.UNSEEN, BlobState.DAMAGED])
+    @pytest.mark.parametrize("state", [BlobState.STORED, BlobState.DAMAGED])
     def test_a_dropped_blob_is_deleting_for_good(
         self, meta: MetaBackend, job: JobId, store: StoreId, state: BlobState
     ) -> None:

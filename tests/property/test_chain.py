@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given
@@ -49,6 +50,7 @@ def make(name, parameters):
 
 def recorded(sealed, size):
     return BlobRecord(
+        date=datetime(2024, 1, 31, tzinfo=UTC),
         id=BlobId(1),
         store=StoreId(1),
         uid=BlobUid("u"),

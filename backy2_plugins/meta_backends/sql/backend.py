@@ -37,8 +37,8 @@ from backy2_core.api import (
     VersionState,
     VersionUid,
 )
-from backy2_plugins.meta_backends.sql import blobs as records
 from backy2_plugins.meta_backends.sql import (
+    arrivals,
     cleanup,
     doomed,
     finish,
@@ -49,6 +49,7 @@ from backy2_plugins.meta_backends.sql import (
     stores,
     versions,
 )
+from backy2_plugins.meta_backends.sql import blobs as records
 from backy2_plugins.meta_backends.sql.database import Database
 
 
@@ -101,8 +102,10 @@ class SqlMetaBackend(MetaBackend):
     def versions(self, which: VersionFilter) -> Iterator[Version]:
         return versions.list_versions(self._database, which)
 
-    def finish_version(self, job: JobId, version: VersionId, digest: bytes, statistics: Statistics | None) -> Version:
-        return finish.finish_version(self._database, job, version, digest, statistics)
+    def finish_version(
+        self, job: JobId, version: VersionId, digest: bytes, statistics: Statistics | None, *, damaged: bool = False
+    ) -> Version:
+        return finish.finish_version(self._database, job, version, digest, statistics, damaged=damaged)
 
     def remove_version(self, version: VersionId, *, protected_too: bool = False) -> None:
         versions.remove_version(self._database, version, protected_too=protected_too)
@@ -122,6 +125,9 @@ class SqlMetaBackend(MetaBackend):
     def statistics(self, uid: VersionUid | None = None, limit: int | None = None) -> list[Statistics]:
         return finish.list_statistics(self._database, uid, limit)
 
+    def add_statistics(self, entries: Sequence[Statistics]) -> int:
+        return finish.add_statistics(self._database, entries)
+
     def find_blobs(
         self, store: StoreId, hash_name: str, key: str, wanted: Collection[DedupKey]
     ) -> Mapping[DedupKey, BlobId]:
@@ -129,6 +135,15 @@ class SqlMetaBackend(MetaBackend):
 
     def add_blobs(self, job: JobId, store: StoreId, blobs: Sequence[NewBlob]) -> list[BlobId]:
         return records.add_blobs(self._database, job, store, blobs)
+
+    def take_over_blobs(self, job: JobId, store: StoreId, blobs: Sequence[NewBlob]) -> list[BlobId]:
+        return arrivals.take_over_blobs(self._database, job, store, blobs)
+
+    def mark_seen(self, found: Collection[tuple[BlobId, int]]) -> int:
+        return arrivals.mark_seen(self._database, found)
+
+    def find_records(self, store: StoreId, uids: Collection[BlobUid]) -> Mapping[BlobUid, BlobRecord]:
+        return records.find_records(self._database, store, uids)
 
     def read_blobs(self, ids: Collection[BlobId]) -> Mapping[BlobId, BlobRecord]:
         return records.read_blobs(self._database, ids)

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Select, bindparam, select, update
 
 from backy2_core.api import BlobId, BlobRecord, BlobState, BlobUid, DedupKey, JobId, NewBlob, StoreId
 from backy2_plugins.meta_backends.sql.bulk import among, chunks, head_of, in_key_list, insert_rows, key_list
-from backy2_plugins.meta_backends.sql.clock import now_us
+from backy2_plugins.meta_backends.sql.clock import from_us, now_us, to_us
 from backy2_plugins.meta_backends.sql.counters import reserve
 from backy2_plugins.meta_backends.sql.database import Database
 from backy2_plugins.meta_backends.sql.jobs import hold_lease
@@ -97,7 +97,7 @@ def insert_blobs(
             state.value,
             None,
             0,
-            now,
+            now if blob.date is None else to_us(blob.date),
             job,
         )
         for number, blob in zip(ids, blobs, strict=True)
@@ -108,38 +108,32 @@ def insert_blobs(
 
 def read_blobs(database: Database, ids: Collection[BlobId]) -> dict[BlobId, BlobRecord]:
     """Records by id; see the contract."""
-    blobs, chains = database.tables.blobs, database.tables.chains
-    query = select(
-        blobs.c.id,
-        blobs.c.store,
-        blobs.c.uid,
-        blobs.c.size,
-        blobs.c.stored_size,
-        blobs.c.hash,
-        blobs.c.checksum,
-        blobs.c.key,
-        chains.c.spec,
-        blobs.c.envelope,
-        blobs.c.state,
-    ).outerjoin(chains, blobs.c.chain == chains.c.id)
+    query = _records(database.tables)
     records = {}
     with database.read() as connection:
         for chunk in chunks(sorted(set(ids))):
-            for row in connection.execute(query.where(among(connection, blobs.c.id, chunk))):
-                number, store, uid, size, stored_size, hash_name, checksum, key, spec, envelope, state = row
-                records[BlobId(number)] = BlobRecord(
-                    id=BlobId(number),
-                    store=StoreId(store),
-                    uid=BlobUid(uid),
-                    size=size,
-                    stored_size=stored_size,
-                    hash=hash_name,
-                    checksum=checksum,
-                    key=key,
-                    transforms=spec or "",
-                    envelope=envelope or b"",
-                    state=BlobState(state),
-                )
+            for row in connection.execute(query.where(among(connection, database.tables.blobs.c.id, chunk))):
+                records[BlobId(row[0])] = _record(row)
+    return records
+
+
+def find_records(database: Database, store: StoreId, uids: Collection[BlobUid]) -> dict[BlobUid, BlobRecord]:
+    """Records by uid; see the contract."""
+    with database.read() as connection:
+        return records_of(connection, database.tables, store, uids)
+
+
+def records_of(
+    connection: Connection, tables: Tables, store: StoreId, uids: Collection[BlobUid]
+) -> dict[BlobUid, BlobRecord]:
+    """Records by uid, within the caller's transaction."""
+    blobs = tables.blobs
+    query = _records(tables).where(blobs.c.store == store)
+    records = {}
+    for chunk in chunks(sorted(set(uids))):
+        for row in connection.execute(query.where(among(connection, blobs.c.uid, chunk))):
+            record = _record(row)
+            records[record.uid] = record
     return records
 
 
@@ -174,3 +168,39 @@ def unusable_blobs(connection: Connection, tables: Tables, ids: Iterable[BlobId]
         for chunk in chunks(condemned):
             connection.execute(update(blobs).where(among(connection, blobs.c.id, chunk)).values(condemned=None))
     return unusable
+
+
+def _records(tables: Tables) -> Select[Any]:
+    blobs, chains = tables.blobs, tables.chains
+    return select(
+        blobs.c.id,
+        blobs.c.store,
+        blobs.c.uid,
+        blobs.c.size,
+        blobs.c.stored_size,
+        blobs.c.hash,
+        blobs.c.checksum,
+        blobs.c.key,
+        chains.c.spec,
+        blobs.c.envelope,
+        blobs.c.state,
+        blobs.c.date,
+    ).outerjoin(chains, blobs.c.chain == chains.c.id)
+
+
+def _record(row: Sequence[Any]) -> BlobRecord:
+    number, store, uid, size, stored_size, hash_name, checksum, key, spec, envelope, state, date = row
+    return BlobRecord(
+        id=BlobId(number),
+        store=StoreId(store),
+        uid=BlobUid(uid),
+        size=size,
+        stored_size=stored_size,
+        hash=hash_name,
+        checksum=checksum,
+        key=key,
+        transforms=spec or "",
+        envelope=envelope or b"",
+        state=BlobState(state),
+        date=from_us(date),
+    )

@@ -38,6 +38,8 @@ def abandon_versions(database: Database, older_than_s: float) -> list[Version]:
     tables = database.tables
     table = tables.versions
     with database.write() as connection:
+        arriving = update(table).where(table.c.state == VersionState.ARRIVING, ~named_by_live(tables, table.c.id))
+        connection.execute(arriving.values(state=VersionState.REMOVED))
         abandoned = select(table).where(
             table.c.state == VersionState.INCOMPLETE,
             table.c.protected.is_(False),
@@ -129,7 +131,9 @@ def sweep_blobs(database: Database, sweep: Sweep, horizon: int) -> int:
     change = update(blobs).where(blobs.c.state != BlobState.DELETING)
     with database.write() as connection:
         _change_seen(connection, change.values(condemned=None), sweep.revive, horizon)
-        dropped = _change_seen(connection, change.values(state=BlobState.DELETING), sweep.drop, horizon)
+        unseen = delete(blobs).where(blobs.c.state == BlobState.UNSEEN)
+        dropped = _change_seen(connection, unseen, sweep.drop, horizon)
+        dropped += _change_seen(connection, change.values(state=BlobState.DELETING), sweep.drop, horizon)
         _condemn(connection, database.tables, change, sweep.condemn)
     return dropped
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import Connection, Row, func, insert, literal_column, select, update
@@ -35,7 +36,13 @@ _COUNTS = tuple(
 
 
 def finish_version(
-    database: Database, job: JobId, version: VersionId, digest: bytes, statistics: Statistics | None
+    database: Database,
+    job: JobId,
+    version: VersionId,
+    digest: bytes,
+    statistics: Statistics | None,
+    *,
+    damaged: bool,
 ) -> Version:
     """Make an incomplete version valid; see the contract."""
     tables = database.tables
@@ -44,7 +51,7 @@ def finish_version(
         found = read_version(connection, tables, version)
         require_incomplete(found)
         _check_map(connection, tables, found)
-        damaged = _refers_to_damage(connection, tables, version)
+        damaged = damaged or _refers_to_damage(connection, tables, version)
         state = VersionState.DAMAGED if damaged else VersionState.VALID
         change = update(tables.versions).where(tables.versions.c.id == version)
         connection.execute(change.values(state=state, digest=digest))
@@ -63,6 +70,24 @@ def list_statistics(database: Database, uid: VersionUid | None, limit: int | Non
         query = query.limit(limit)
     with database.read() as connection:
         return [_statistics(row) for row in reversed(connection.execute(query).all())]
+
+
+def add_statistics(database: Database, entries: Sequence[Statistics]) -> int:
+    """Keep statistics from elsewhere; see the contract."""
+    tables = database.tables
+    table, added = tables.statistics, 0
+    for chunk in chunks(entries):
+        with database.write() as connection:
+            same = select(table.c.uid, table.c.date).where(
+                among(connection, table.c.uid, sorted({entry.uid for entry in chunk}))
+            )
+            known = {(uid, date) for uid, date in connection.execute(same)}
+            for entry in chunk:
+                if (entry.uid, to_us(entry.date)) not in known:
+                    known.add((entry.uid, to_us(entry.date)))
+                    _keep_statistics(connection, tables, entry)
+                    added += 1
+    return added
 
 
 def _check_map(connection: Connection, tables: Tables, version: Version) -> None:

@@ -86,7 +86,7 @@ def unpack_ids(data: bytes) -> tuple[SegmentId, ...]:
 
 def require_incomplete(version: Version) -> None:
     """Refuse to write to a version that is not being made."""
-    if version.state is not VersionState.INCOMPLETE:
+    if version.state not in (VersionState.INCOMPLETE, VersionState.ARRIVING):
         raise MetaBackendError(
             f"version {version.uid} is {version.state.name.lower()}; only an incomplete version can be written to"
         )

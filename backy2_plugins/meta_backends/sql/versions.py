@@ -16,6 +16,7 @@ from backy2_core.api import (
     NotFoundError,
     RefusedError,
     Version,
+    VersionExistsError,
     VersionFilter,
     VersionId,
     VersionState,
@@ -25,10 +26,12 @@ from backy2_plugins.meta_backends.sql.bulk import among, chunks
 from backy2_plugins.meta_backends.sql.clock import from_us, now_us, to_us
 from backy2_plugins.meta_backends.sql.counters import reserve
 from backy2_plugins.meta_backends.sql.database import Database
-from backy2_plugins.meta_backends.sql.jobs import hold_lease, name_version
+from backy2_plugins.meta_backends.sql.jobs import hold_lease, name_version, named_by_live
 from backy2_plugins.meta_backends.sql.schema import Tables
 
 _BATCH = 500
+_LEFTOVERS = (VersionState.PURGED, VersionState.REMOVED, VersionState.ARRIVING)
+_EXISTS = "version {uid} is there already ({state}); nothing was changed"
 
 
 def create_version(database: Database, job: JobId, new: NewVersion) -> Version:
@@ -36,6 +39,7 @@ def create_version(database: Database, job: JobId, new: NewVersion) -> Version:
     tables = database.tables
     with database.write() as connection:
         hold_lease(connection, tables, job)
+        _give_way(connection, tables, new.uid)
         number = reserve(connection, tables, "versions")[0]
         connection.execute(insert(tables.versions).values(id=number, **_new_row(connection, new)))
         for tag in new.tags:
@@ -128,6 +132,21 @@ def versions_of(connection: Connection, tables: Tables, rows: Sequence[Row[Any]]
     return [_version(row, frozenset(tags[row.id])) for row in rows]
 
 
+def _give_way(connection: Connection, tables: Tables, uid: VersionUid) -> None:
+    """Drop what is left of a version of this uid, or refuse where there is more than that."""
+    versions = tables.versions
+    found = connection.execute(select(versions.c.id, versions.c.state).where(versions.c.uid == uid)).one_or_none()
+    if found is None:
+        return
+    number, state = found
+    used = select(named_by_live(tables, versions.c.id)).where(versions.c.id == number)
+    if state not in _LEFTOVERS or (state != VersionState.PURGED and connection.execute(used).scalar()):
+        raise VersionExistsError(_EXISTS.format(uid=uid, state=VersionState(state).name.lower()))
+    connection.execute(delete(tables.maps).where(tables.maps.c.version == number))
+    connection.execute(delete(tables.tags).where(tables.tags.c.version == number))
+    connection.execute(delete(versions).where(versions.c.id == number))
+
+
 def _listed(connection: Connection, tables: Tables, version: VersionId) -> Version:
     found = read_version(connection, tables, version)
     if found.state.is_gone:
@@ -158,7 +177,7 @@ def _new_row(connection: Connection, new: NewVersion) -> dict[str, Any]:
         "uid": new.uid,
         "name": new.name,
         "snapshot_name": new.snapshot_name,
-        "date": now,
+        "date": now if new.date is None else to_us(new.date),
         "size_bytes": new.geometry.size_bytes,
         "block_size": new.geometry.block_size,
         "hash": new.hash,
@@ -167,8 +186,8 @@ def _new_row(connection: Connection, new: NewVersion) -> dict[str, Any]:
         "base": new.base,
         "hints_digest": new.hints_digest,
         "digest": b"",
-        "state": VersionState.INCOMPLETE,
-        "protected": False,
+        "state": VersionState.ARRIVING if new.arriving else VersionState.INCOMPLETE,
+        "protected": new.protected,
         "expire": None if new.expire is None else to_us(new.expire),
         "touched": now,
     }

@@ -1,0 +1,48 @@
+"""What comes in: a version and its blocks, in one shape wherever they are from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import NamedTuple
+
+from backy2_core.model.blob import NewBlob
+from backy2_core.model.block import Geometry
+from backy2_core.model.version import Statistics, VersionUid
+
+
+@dataclass(frozen=True, slots=True)
+class ArrivingVersion:
+    """A version that comes from a dump, from a database of the original, or from the copy in a store.
+
+    ``damaged``: wherever it is from, it is known there to be damaged, or it lacks blocks. ``digest`` is empty where the
+    origin knows none; else what arrives must have it.
+    """
+
+    uid: VersionUid
+    name: str
+    snapshot_name: str
+    date: datetime
+    geometry: Geometry
+    hash: str
+    source: str = ""
+    source_identity: str = ""
+    base: VersionUid | None = None
+    hints_digest: str = ""
+    digest: bytes = b""
+    damaged: bool = False
+    protected: bool = False
+    expire: datetime | None = None
+    tags: frozenset[str] = frozenset()
+    statistics: tuple[Statistics, ...] = ()
+
+
+class ArrivingBlock(NamedTuple):
+    """Block ``number`` of it: ``blob`` is None if it is sparse. ``line`` is where it stands, for messages; 0 if nowhere.
+
+    Blocks arrive by number, ascending; one that is left out is lost.
+    """
+
+    number: int
+    blob: NewBlob | None
+    line: int = 0
