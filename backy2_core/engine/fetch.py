@@ -14,6 +14,9 @@ from backy2_core.engine.chain import Chain
 from backy2_core.engine.digest import hash_function
 from backy2_core.engine.inventory import StoredBlock
 from backy2_core.errors import BlobDamagedError, BlobNotFoundError
+from backy2_core.model.blob import UNKNOWN_SIZE, BlobRecord
+
+_HEADERS = 4096
 
 UseBlock = Callable[[StoredBlock, memoryview], None]
 """What is done with a checked block, on the worker's thread; the bytes are only lent."""
@@ -21,10 +24,18 @@ UseBlock = Callable[[StoredBlock, memoryview], None]
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """The outcome for one block: ``reason`` is empty if it was whole and was used."""
+    """The outcome for one block: ``reason`` is empty if it was whole and was used; the blob then had ``stored_size`` bytes."""
 
     block: StoredBlock
     reason: str
+    stored_size: int = 0
+
+
+def room_for(record: BlobRecord) -> int:
+    """Bytes of buffer that the blob needs; where its length is not known yet, the most that packing can make of the block."""
+    if record.stored_size == UNKNOWN_SIZE:
+        return record.size + record.size // 128 + _HEADERS
+    return record.stored_size
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +53,7 @@ class Fetcher:
         """
         fetched, at = [], 0
         for block in blocks:
-            stop = at + block.record.stored_size
+            stop = at + room_for(block.record)
             fetched.append(self._fetch(block, buffer[at:stop]))
             at = stop
         return fetched
@@ -55,7 +66,7 @@ class Fetcher:
             return Fetched(block, "its blob is missing")
         except BlobDamagedError as error:
             return Fetched(block, f"its blob is damaged: {error}")
-        if length != record.stored_size:
+        if length != record.stored_size != UNKNOWN_SIZE:
             return Fetched(block, f"its blob has {length} bytes, {record.stored_size} were stored")
         try:
             clear = self.chain.unseal(record, buffer[:length])
@@ -66,4 +77,4 @@ class Fetcher:
         if hash_function(record.hash)(clear) != record.checksum:
             return Fetched(block, "its blob has a wrong checksum")
         self.use(block, clear)
-        return Fetched(block, "")
+        return Fetched(block, "", length)

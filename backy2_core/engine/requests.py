@@ -88,10 +88,14 @@ class ScrubResult:
 
 @dataclass(frozen=True, slots=True)
 class CleanupRequest:
-    """Delete what nothing refers to any more. ``full`` looks for objects without a record too."""
+    """Delete what nothing refers to any more. ``full`` looks for objects without a record too.
+
+    With a ``prefix`` it looks only at objects whose uid begins with that.
+    """
 
     full: bool = False
     dry_run: bool = False
+    prefix: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +103,8 @@ class CleanupResult:
     """What a cleanup did, or would do (``dry_run``).
 
     ``condemned_*`` wait for the next cleanup; ``foreign_objects`` were left alone since no job of this database, or one
-    that still runs, put them there.
+    that still runs, put them there. ``spared_blobs`` are needed by no version, but stay since another program may still use
+    them, until its installation was taken over for good.
     """
 
     dry_run: bool
@@ -112,3 +117,4 @@ class CleanupResult:
     condemned_blobs: int = 0
     orphaned_objects: int = 0
     foreign_objects: int = 0
+    spared_blobs: int = 0

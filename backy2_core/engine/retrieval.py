@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from backy2_core.engine.buffers import BufferPool, buffer_count
 from backy2_core.engine.context import Engine
 from backy2_core.engine.damage import DamageReport
-from backy2_core.engine.fetch import Fetched, Fetcher
+from backy2_core.engine.fetch import Fetched, Fetcher, room_for
 from backy2_core.engine.inventory import BrokenBlock, Item, SparseBlocks, StoredBlock
 from backy2_core.engine.lease import Lease
 from backy2_core.engine.pool import WorkerPool
@@ -28,7 +28,7 @@ _FETCH_AHEAD = 2
 class Retrieval:
     """Fetches the stored blocks among ``items``; sparse ones go to ``sparse`` and broken ones to the report.
 
-    ``whole`` is called for each block that was fetched and used, on the thread that runs :meth:`run`; so is ``sparse``.
+    ``on_whole`` is called for each block that was fetched and used, on the thread that runs :meth:`run`; so is ``sparse``.
     """
 
     def __init__(
@@ -37,7 +37,7 @@ class Retrieval:
         self.bytes_done = 0
         self.bytes_whole = 0
         self.on_sparse: Callable[[SparseBlocks], None] = lambda blocks: None
-        self.on_whole: Callable[[StoredBlock], None] = lambda block: None
+        self.on_whole: Callable[[StoredBlock, int], None] = lambda block, stored_size: None
         self._engine = engine
         self._lease = lease
         self._geometry = geometry
@@ -77,7 +77,7 @@ class Retrieval:
 
     def _gather(self, block: StoredBlock, pool: WorkerPool, buffers: BufferPool) -> None:
         """Put a block into the unit that a worker fetches next: one large blob, or many small ones."""
-        size = block.record.stored_size
+        size = room_for(block.record)
         if size > self._geometry.block_size * _MOST_SWELLING:
             self._suspect(block.number, block.record, "its record claims an impossible size")
             return
@@ -109,7 +109,7 @@ class Retrieval:
         if fetched.reason:
             self._suspect(block.number, block.record, fetched.reason)
         else:
-            self.on_whole(block)
+            self.on_whole(block, fetched.stored_size)
             self.bytes_whole += self._geometry.length(block.number)
         self._advance(self._geometry.length(block.number))
 

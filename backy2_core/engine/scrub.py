@@ -67,7 +67,8 @@ class _Scrubbing:
         self._version = version
         self._map = stored_map
         self._percent = request.percent
-        self._sound: dict[BlobState, list[BlobId]] = {BlobState.DAMAGED: [], BlobState.UNSEEN: []}
+        self._mended: list[BlobId] = []
+        self._found: list[tuple[BlobId, int]] = []
 
     def run(self) -> None:
         """Check every block, or those drawn."""
@@ -89,8 +90,8 @@ class _Scrubbing:
         if self.report.count:
             mark_damage(meta, version, self.report.blobs)
             return
-        for state, blobs in self._sound.items():
-            meta.set_blob_state(blobs, BlobState.STORED, state)
+        meta.set_blob_state(self._mended, BlobState.STORED, BlobState.DAMAGED)
+        meta.mark_seen(self._found)
         if self._percent == 100 and version.state is VersionState.DAMAGED:
             meta.set_version_state(version.id, VersionState.VALID, UNMARKED)
             self._look_again()
@@ -107,10 +108,12 @@ class _Scrubbing:
             if self._percent == 100 or isinstance(item, SparseBlocks) or random.randrange(100) < self._percent:
                 yield item
 
-    def _whole(self, block: StoredBlock) -> None:
+    def _whole(self, block: StoredBlock, stored_size: int) -> None:
         self.checked += 1
-        if block.record.state in self._sound:
-            self._sound[block.record.state].append(block.record.id)
+        if block.record.state is BlobState.DAMAGED:
+            self._mended.append(block.record.id)
+        elif block.record.state is BlobState.UNSEEN:
+            self._found.append((block.record.id, stored_size))
 
     def _sparse(self, blocks: SparseBlocks) -> None:
         self.checked += blocks.stop - blocks.start

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 
 from backy2_core.contracts.meta_backend import BlobRow, SegmentRow, Sweep
 from backy2_core.engine.context import Engine
+from backy2_core.engine.foreign import ForeignBlobs
 from backy2_core.engine.idset import IdSet
 from backy2_core.engine.requests import CleanupResult
 from backy2_core.model.blob import BlobState
@@ -87,13 +88,17 @@ def _referenced_blobs(engine: Engine) -> tuple[IdSet, IdSet]:
 
 
 def _sweep_blobs(engine: Engine, horizon: int, in_any: IdSet, in_live: IdSet, result: CleanupResult) -> CleanupResult:
-    condemned = 0
+    condemned = spared = 0
+    foreign = ForeignBlobs(engine)
     for rows in engine.meta.scan_blobs(engine.store):
         decisions = _judge_blobs(rows, horizon, in_any, in_live)
         condemned += len(decisions.condemn)
+        staying = foreign.among(rows, [number for number, _ in decisions.drop])
+        spared += len(staying)
+        decisions.drop = [(number, generation) for number, generation in decisions.drop if number not in staying]
         if decisions.changes:
             engine.meta.sweep_blobs(decisions.sweep(), horizon)
-    return replace(result, condemned_blobs=result.condemned_blobs + condemned)
+    return replace(result, condemned_blobs=result.condemned_blobs + condemned, spared_blobs=spared)
 
 
 def _judge_blobs(rows: Sequence[BlobRow], horizon: int, in_any: IdSet, in_live: IdSet) -> _Decisions:

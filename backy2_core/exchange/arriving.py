@@ -40,9 +40,11 @@ class ArrivingVersion:
 class ArrivingBlock(NamedTuple):
     """Block ``number`` of it: ``blob`` is None if it is sparse. ``line`` is where it stands, for messages; 0 if nowhere.
 
-    Blocks arrive by number, ascending; one that is left out is lost.
+    ``damaged``: wherever it is from, its blob is known there to be missing or wrong. Blocks arrive by number, ascending; one
+    that is left out is lost.
     """
 
     number: int
     blob: NewBlob | None
     line: int = 0
+    damaged: bool = False

@@ -44,12 +44,16 @@ class Cleanup(RecordVerb):
         "condemned_blobs",
         "orphaned_objects",
         "foreign_objects",
+        "spared_blobs",
     )
     record_type = "cleanup"
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
-        """The original's ``-f``, and ``--dry-run``."""
+        """The original's ``-f`` and ``-p``, and ``--dry-run``."""
         parser.add_argument("-f", "--full", action="store_true", help="look for objects without a record, too")
+        parser.add_argument(
+            "-p", "--prefix", default="", help="with --full: look only at objects whose uid begins with PREFIX"
+        )
         parser.add_argument("--dry-run", action="store_true", help="change nothing, and show what would be done")
 
     def record(self, parsed_args: argparse.Namespace) -> Sequence[Any]:
@@ -58,6 +62,7 @@ class Cleanup(RecordVerb):
         from backy2_core.engine.requests import CleanupRequest
 
         with self.installation() as installation:
-            result = cleanup(installation.engine, CleanupRequest(parsed_args.full, parsed_args.dry_run))
+            request = CleanupRequest(parsed_args.full, parsed_args.dry_run, parsed_args.prefix)
+            result = cleanup(installation.engine, request)
         values = dataclasses.asdict(result)
         return tuple(values[column] for column in self.columns)

@@ -1,0 +1,204 @@
+"""Making a version out of what arrives: all of it, or nothing.
+
+Rule 10 of the cleanup protocol: a blob that comes along is recorded as ``unseen`` until it was found in the store. What
+failed half way leaves an arriving version without a job, which the next arrival of that uid, or the next cleanup, takes away;
+its blobs' records go with it, their objects do not.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby
+
+from backy2_core.contracts.meta_backend import NewSegment
+from backy2_core.engine.context import Engine
+from backy2_core.engine.foreign import begin_take_over
+from backy2_core.engine.lease import Lease
+from backy2_core.engine.store import delete_marker, write_marker
+from backy2_core.engine.stored_map import batches
+from backy2_core.errors import BackyError, BlobConflictError, BlobGoneError, ExchangeError
+from backy2_core.exchange.arriving import ArrivingBlock, ArrivingVersion
+from backy2_core.model.blob import BlobId, BlobState, BlobUid, job_token_of
+from backy2_core.model.block import Geometry
+from backy2_core.model.segment import (
+    ENTRY_BYTES,
+    LOST_ENTRY,
+    SEGMENT_BLOCKS,
+    SPARSE_ENTRY,
+    VersionDigest,
+    digest_of,
+    pack_entry,
+    segment_blocks,
+    segment_count,
+)
+from backy2_core.model.version import NewVersion, Version
+
+log = logging.getLogger(__name__)
+
+_SEGMENTS_A_BATCH = 64
+
+
+def arrive(engine: Engine, lease: Lease, version: ArrivingVersion, blocks: Iterable[ArrivingBlock]) -> Version:
+    """Record a version that comes from elsewhere, under the lease of an import; return it, valid or damaged.
+
+    Raises :class:`ExchangeError` where blocks contradict the version, one another or what is recorded already, and
+    :class:`backy2_core.errors.VersionExistsError` where the uid is taken. If it raises, the version is not there.
+    """
+    made = engine.meta.create_version(lease.id, _new_version(version))
+    try:
+        digest, lost = _Arrival(engine, lease, made).take_in(blocks)
+        _check(version, digest, lost)
+        write_marker(engine.data, made, digest)
+        arrived = engine.meta.finish_version(lease.id, made.id, digest, None, damaged=version.damaged)
+        engine.meta.add_statistics(version.statistics)
+    except BaseException:
+        _take_back(engine, made)
+        raise
+    return arrived
+
+
+def _new_version(version: ArrivingVersion) -> NewVersion:
+    return NewVersion(
+        uid=version.uid,
+        name=version.name,
+        snapshot_name=version.snapshot_name,
+        geometry=version.geometry,
+        hash=version.hash,
+        source=version.source,
+        source_identity=version.source_identity,
+        base=version.base,
+        hints_digest=version.hints_digest,
+        tags=version.tags,
+        expire=version.expire,
+        date=version.date,
+        protected=version.protected,
+        arriving=True,
+    )
+
+
+class _Arrival:
+    """The blocks of one version on their way into its map."""
+
+    def __init__(self, engine: Engine, lease: Lease, version: Version) -> None:
+        self._engine = engine
+        self._lease = lease
+        self._version = version
+        self._digest = VersionDigest(version.geometry)
+        self._lost = 0
+        self._foreign = False
+
+    def take_in(self, blocks: Iterable[ArrivingBlock]) -> tuple[bytes, int]:
+        """Record and append all blocks; return the version's digest and the number of lost ones."""
+        segments = _by_segment(self._version.geometry, blocks)
+        for batch in batches(segments, _SEGMENTS_A_BATCH):
+            self._lease.check()
+            ids = self._take_over([block for _, arrived in batch for block in arrived])
+            self._append([self._segment(index, arrived, ids) for index, arrived in batch])
+        return self._digest.digest(), self._lost
+
+    def _take_over(self, blocks: Sequence[ArrivingBlock]) -> dict[BlobUid, BlobId]:
+        new = {block.blob.uid: block.blob for block in reversed(blocks) if block.blob is not None}
+        if not self._foreign and any(job_token_of(uid) is None for uid in new):
+            begin_take_over(self._engine.data)
+            self._foreign = True
+        blobs = [block.blob for block in blocks if block.blob is not None]
+        try:
+            taken = self._engine.meta.take_over_blobs(self._lease.id, self._engine.store, blobs)
+        except BlobConflictError as error:
+            raise _conflict(error, blocks) from error
+        ids = {blob.uid: number for blob, number in zip(blobs, taken, strict=True)}
+        damaged = {ids[block.blob.uid] for block in blocks if block.blob is not None and block.damaged}
+        if damaged:
+            self._engine.meta.set_blob_state(damaged, BlobState.DAMAGED, BlobState.UNSEEN)
+        return ids
+
+    def _segment(self, index: int, blocks: Sequence[ArrivingBlock], ids: dict[BlobUid, BlobId]) -> NewSegment:
+        count = segment_blocks(self._version.geometry, index)
+        entries = bytearray(LOST_ENTRY * count)
+        fresh = set()
+        for block in blocks:
+            at = (block.number - index * SEGMENT_BLOCKS) * ENTRY_BYTES
+            entry = SPARSE_ENTRY
+            if block.blob is not None:
+                number = ids[block.blob.uid]
+                fresh.add(number)
+                entry = pack_entry(number, block.blob.checksum)
+            entries[at : at + ENTRY_BYTES] = entry
+        self._lost += count - len(blocks)
+        digest = digest_of(entries)
+        self._digest.add(digest)
+        return NewSegment(bytes(entries), digest, tuple(sorted(fresh)))
+
+    def _append(self, segments: Sequence[NewSegment]) -> None:
+        meta = self._engine.meta
+        try:
+            meta.append_segments(self._lease.id, self._version.id, segments)
+        except BlobGoneError as error:
+            # Taken over just now, so it was proven damaged, or is an object that a cleanup deletes. Damage may be referred to.
+            records = meta.read_blobs([BlobId(number) for number in error.blob_ids])
+            known = {number for number, record in records.items() if record.state is BlobState.DAMAGED}
+            if known != set(error.blob_ids):
+                raise
+            kept = [
+                NewSegment(segment.data, segment.digest, tuple(n for n in segment.fresh if n not in known))
+                for segment in segments
+            ]
+            meta.append_segments(self._lease.id, self._version.id, kept)
+
+
+def _by_segment(geometry: Geometry, blocks: Iterable[ArrivingBlock]) -> Iterator[tuple[int, Sequence[ArrivingBlock]]]:
+    """Every segment of the version in order, with the blocks of it that arrived."""
+    expected = 0
+    for index, group in groupby(_in_order(geometry, blocks), lambda block: block.number // SEGMENT_BLOCKS):
+        yield from ((missing, ()) for missing in range(expected, index))
+        yield index, list(group)
+        expected = index + 1
+    yield from ((missing, ()) for missing in range(expected, segment_count(geometry)))
+
+
+def _in_order(geometry: Geometry, blocks: Iterable[ArrivingBlock]) -> Iterator[ArrivingBlock]:
+    last = -1
+    for block in blocks:
+        if not last < block.number < geometry.count:
+            raise ExchangeError(
+                f"{_place(block)}block {block.number} is out of order: expected one from {last + 1} to {geometry.count - 1}."
+                " Nothing was changed."
+            )
+        if block.blob is not None and block.blob.size != geometry.length(block.number):
+            raise ExchangeError(
+                f"{_place(block)}block {block.number} has {block.blob.size} bytes, expected"
+                f" {geometry.length(block.number)}. Nothing was changed."
+            )
+        last = block.number
+        yield block
+
+
+def _conflict(error: BlobConflictError, blocks: Sequence[ArrivingBlock]) -> ExchangeError:
+    named = set(error.uids)
+    block = [block for block in blocks if block.blob is not None and block.blob.uid in named][-1]
+    return ExchangeError(
+        f"{_place(block)}block {block.number} refers to blob {error.uids[0]}, which is known with other contents or is being"
+        " deleted: one of both is wrong. Nothing was changed."
+    )
+
+
+def _place(block: ArrivingBlock) -> str:
+    return f"Line {block.line}: " if block.line else ""
+
+
+def _check(version: ArrivingVersion, digest: bytes, lost: int) -> None:
+    if lost and not version.damaged:
+        raise ExchangeError(f"{lost} blocks of version {version.uid} are missing. Nothing was changed.")
+    if version.digest and version.digest != digest:
+        raise ExchangeError(
+            f"The blocks of version {version.uid} do not fit its digest: some were changed on the way. Nothing was changed."
+        )
+
+
+def _take_back(engine: Engine, version: Version) -> None:
+    try:
+        engine.meta.remove_version(version.id, protected_too=True)
+        delete_marker(engine.data, version.uid)
+    except BackyError as error:
+        log.warning("What was recorded of version %s is left for the next cleanup: %s", version.uid, error)
