@@ -22,6 +22,7 @@ from backy2_core.contracts.meta_backend import (
     StoreInfo,
     Sweep,
 )
+from backy2_core.contracts.original import OriginalDatabase
 from backy2_core.contracts.settings import Setting, Settings, SettingType
 from backy2_core.contracts.source import Source, Target, TargetRequest
 from backy2_core.contracts.transform import Sealed, Transform
@@ -77,6 +78,7 @@ from backy2_core.model.event import (
 )
 from backy2_core.model.extent import Extent
 from backy2_core.model.job import Job, JobId, JobKind, JobState, NewJob, Use
+from backy2_core.model.original import OriginalBlock, OriginalVersion
 from backy2_core.model.secret import Secret
 from backy2_core.model.segment import SegmentId, blob_ids, digest_of, segment_count
 from backy2_core.model.version import (
@@ -144,6 +146,9 @@ __all__ = [
     "NewSegment",
     "NewVersion",
     "NotFoundError",
+    "OriginalBlock",
+    "OriginalDatabase",
+    "OriginalVersion",
     "PluginError",
     "RefusedError",
     "RestoreFinished",

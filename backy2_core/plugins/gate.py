@@ -40,6 +40,7 @@ RESULTS: dict[str, tuple[type, ...]] = {
     "backy2_open_target": (api.Target,),
     "backy2_open_data_backend": (api.DataBackend,),
     "backy2_open_meta_backend": (api.MetaBackend,),
+    "backy2_open_original": (api.OriginalDatabase,),
     "backy2_make_transform": (api.Transform,),
     "backy2_make_listener": (api.Listener,),
     "backy2_make_formatter": (api.ListFormatter, api.SingleFormatter),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from backy2_core.api import ConfigError, MetaBackend, Secret, Setting, Settings, SettingType, hookimpl
+from backy2_core.api import ConfigError, MetaBackend, OriginalDatabase, Secret, Setting, Settings, SettingType, hookimpl
 
 backy2_api_version = 1
 
@@ -42,7 +42,21 @@ def backy2_open_meta_backend(settings: Settings) -> MetaBackend:
     from backy2_plugins.meta_backends.sql.backend import SqlMetaBackend
     from backy2_plugins.meta_backends.sql.database import Database
 
+    return SqlMetaBackend(Database(_engine_url(settings), settings["table_prefix"], settings["busy_timeout"]))
+
+
+@hookimpl
+def backy2_open_original(settings: Settings, url: str | None) -> OriginalDatabase:
+    """Connect to the original's database, for reading only: the one of ``url``, else the one of the ``engine`` setting."""
+    from backy2_plugins.meta_backends.sql.original import open_original
+
+    if url is not None:
+        return open_original(url, "the URL of the original's database", settings["busy_timeout"])
+    return open_original(_engine_url(settings), "the setting engine of the meta backend", settings["busy_timeout"])
+
+
+def _engine_url(settings: Settings) -> str:
     engine = settings["engine"]
     if not isinstance(engine, Secret):
         raise ConfigError("the meta backend sql needs the setting engine, the SQLAlchemy URL of its database")
-    return SqlMetaBackend(Database(engine.reveal(), settings["table_prefix"], settings["busy_timeout"]))
+    return engine.reveal()

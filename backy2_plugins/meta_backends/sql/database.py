@@ -14,9 +14,9 @@ from typing import Any
 import sqlalchemy
 from sqlalchemy import URL, Connection, Engine, event, select
 from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.pool import QueuePool
 
 from backy2_core.api import MetaBackendError, SchemaError, SchemaState
+from backy2_plugins.meta_backends.sql.engines import is_there, location_of, make_engine, parse_url, sqlite_path
 from backy2_plugins.meta_backends.sql.failures import translated
 from backy2_plugins.meta_backends.sql.schema import REVISIONS, WRITER, tables
 
@@ -35,13 +35,13 @@ class Database:
     """
 
     def __init__(self, url: str, table_prefix: str, busy_timeout_s: float) -> None:
-        parsed = _parse(url)
-        self.location = parsed.render_as_string(hide_password=True)
+        parsed = parse_url(url, "the setting engine of the meta backend")
+        self.location = location_of(parsed)
         self.table_prefix = table_prefix
         self.tables = tables(table_prefix)
-        self.path = _sqlite_path(parsed)
+        self.path = sqlite_path(parsed)
         """The file of an SQLite database, else None."""
-        self._engine = _sqlite_engine(parsed, busy_timeout_s) if self.path else _server_engine(parsed)
+        self._engine = _sqlite_engine(parsed, self.path, busy_timeout_s) if self.path else _server_engine(parsed)
         self._writer = self._engine.execution_options(**{_BEGIN: "BEGIN IMMEDIATE"})
         self._busy_timeout_s = busy_timeout_s
         self._checked = False
@@ -89,7 +89,7 @@ class Database:
 
     def schema_state(self) -> SchemaState:
         """Compare the revision in the database with the one this release needs; changes nothing."""
-        if self.path is not None and not _is_there(self.path):
+        if self.path is not None and not is_there(self.path):
             return SchemaState.EMPTY
         with self.transaction(self._engine) as connection:
             return self._state(connection)
@@ -132,28 +132,8 @@ class Database:
             time.sleep(0.01)
 
 
-def _parse(url: str) -> URL:
-    try:
-        return sqlalchemy.make_url(url)
-    except SQLAlchemyError as error:
-        raise MetaBackendError(
-            "the setting engine of the meta backend is no SQLAlchemy URL; expected something like sqlite:////path/to/file"
-        ) from error
-
-
-def _sqlite_path(url: URL) -> str | None:
-    if url.get_backend_name() != "sqlite":
-        return None
-    if not url.database or url.database == ":memory:" or url.database.startswith("file:"):
-        raise MetaBackendError(
-            f"database {url.render_as_string()} is not a file; expected sqlite:////absolute/path or sqlite:///relative/path"
-        )
-    return os.path.abspath(os.path.expanduser(url.database))
-
-
-def _sqlite_engine(url: URL, busy_timeout_s: float) -> Engine:
-    path = _sqlite_path(url)
-    engine = _engine(url.set(database=path), connect_args={"timeout": busy_timeout_s, "check_same_thread": False})
+def _sqlite_engine(url: URL, path: str, busy_timeout_s: float) -> Engine:
+    engine = make_engine(url.set(database=path), connect_args={"timeout": busy_timeout_s, "check_same_thread": False})
     event.listen(engine, "do_connect", _expect_file)
     event.listen(engine, "connect", _set_up_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
@@ -161,34 +141,12 @@ def _sqlite_engine(url: URL, busy_timeout_s: float) -> Engine:
 
 
 def _server_engine(url: URL) -> Engine:
-    return _engine(url, isolation_level="READ COMMITTED", pool_pre_ping=True)
-
-
-def _engine(url: URL, **options: Any) -> Engine:
-    # Parameters are hidden in messages, since they may be many thousand rows.
-    try:
-        return sqlalchemy.create_engine(
-            url, poolclass=QueuePool, pool_size=4, max_overflow=-1, hide_parameters=True, **options
-        )
-    except (SQLAlchemyError, ImportError) as error:
-        raise MetaBackendError(
-            f"database {url.render_as_string()} needs a driver that cannot be loaded ({error}); install its Python package"
-        ) from error
+    return make_engine(url, isolation_level="READ COMMITTED", pool_pre_ping=True)
 
 
 def _expect_file(dialect: Any, record: Any, arguments: Any, options: Any) -> None:
-    if not _is_there(arguments[0]):
+    if not is_there(arguments[0]):
         raise SchemaError(f"database {arguments[0]} does not exist; run: backy2 initdb")
-
-
-def _is_there(path: str) -> bool:
-    try:
-        os.stat(path)
-    except FileNotFoundError:
-        return False
-    except OSError as error:
-        raise MetaBackendError(f"database {path} cannot be reached: {error.strerror}; check its folder") from error
-    return True
 
 
 def _set_up_sqlite(connection: Any, record: Any) -> None:

@@ -1,0 +1,76 @@
+"""From the URL of a database to an engine of the library: its driver, its location for messages, its file."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+from typing import Any
+
+import sqlalchemy
+from sqlalchemy import URL, Engine
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.pool import QueuePool
+
+from backy2_core.api import MetaBackendError
+
+_OUR_DRIVERS = {
+    "postgres": ("postgresql+psycopg", "psycopg"),
+    "postgresql": ("postgresql+psycopg", "psycopg"),
+    "mysql": ("mysql+pymysql", "pymysql"),
+    "mariadb": ("mariadb+pymysql", "pymysql"),
+}
+"""What a URL that names no driver means, if that driver is installed: the library's own choices are older ones."""
+_SECRET_WORDS = ("password", "passwd", "sslpassword")
+
+
+def parse_url(url: str, origin: str) -> URL:
+    """Read a URL; ``origin`` says where it stands, for messages. The URL itself is in none, since it may hold a password."""
+    try:
+        parsed = sqlalchemy.make_url(url)
+    except (SQLAlchemyError, ValueError) as error:
+        raise MetaBackendError(
+            f"{origin} is no SQLAlchemy URL; expected something like sqlite:////path/to/file"
+        ) from error
+    ours, module = _OUR_DRIVERS.get(parsed.drivername, ("", ""))
+    return parsed.set(drivername=ours) if module and importlib.util.find_spec(module) else parsed
+
+
+def location_of(url: URL) -> str:
+    """The URL for messages: without a password, wherever it stands in it."""
+    secrets = {word: "***" for word in _SECRET_WORDS if word in url.query}
+    return url.update_query_dict(secrets).render_as_string(hide_password=True)
+
+
+def sqlite_path(url: URL) -> str | None:
+    """The absolute path of the file of an SQLite database, None for any other."""
+    if url.get_backend_name() != "sqlite":
+        return None
+    if not url.database or url.database == ":memory:" or url.database.startswith("file:"):
+        raise MetaBackendError(
+            f"database {location_of(url)} is not a file; expected sqlite:////absolute/path or sqlite:///relative/path"
+        )
+    return os.path.abspath(os.path.expanduser(url.database))
+
+
+def is_there(path: str) -> bool:
+    """Whether the file of a database exists; an error if that cannot be said. Does not open it."""
+    try:
+        os.stat(path)
+    except FileNotFoundError:
+        return False
+    except OSError as error:
+        raise MetaBackendError(f"database {path} cannot be reached: {error.strerror}; check its folder") from error
+    return True
+
+
+def make_engine(url: URL, **options: Any) -> Engine:
+    """An engine with a pool of connections that are safe to use from any thread; nothing is connected to."""
+    # Parameters are hidden in messages, since they may be many thousand rows.
+    try:
+        return sqlalchemy.create_engine(
+            url, poolclass=QueuePool, pool_size=4, max_overflow=-1, hide_parameters=True, **options
+        )
+    except (SQLAlchemyError, ImportError) as error:
+        raise MetaBackendError(
+            f"database {location_of(url)} needs a driver that cannot be loaded ({error}); install its Python package"
+        ) from error
