@@ -39,17 +39,25 @@ TEST = [
 
 # By verb, with "_" for a blank; a verb's module is called like the verb, with "_" for "-" too.
 COMMANDS = {
+    "add-tag": "AddTag",
+    "adopt": "Adopt",
     "backup": "Backup",
     "cleanup": "Cleanup",
+    "diff-meta": "DiffMeta",
+    "du": "Du",
+    "due": "Due",
+    "expire": "Expire",
     "initdb": "Initdb",
     "jobs": "Jobs",
     "ls": "Ls",
     "plugins_list": "PluginsList",
     "plugins_show": "PluginsShow",
     "protect": "Protect",
+    "remove-tag": "RemoveTag",
     "restore": "Restore",
     "rm": "Rm",
     "scrub": "Scrub",
+    "sla": "Sla",
     "stats": "Stats",
     "unprotect": "Unprotect",
 }

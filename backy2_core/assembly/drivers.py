@@ -8,6 +8,7 @@ from typing import Any, cast
 from backy2_core.config.load import Config
 from backy2_core.contracts.data_backend import DataBackend
 from backy2_core.contracts.meta_backend import MetaBackend
+from backy2_core.contracts.original import OriginalDatabase
 from backy2_core.contracts.source import Source, Target, TargetRequest
 from backy2_core.contracts.transform import Transform
 from backy2_core.plugins.discovery import DATA_BACKENDS, META_BACKENDS, SOURCES, TRANSFORMS
@@ -39,6 +40,11 @@ class Drivers:
         """Open the database."""
         plugin, settings = self._configured(META_BACKENDS, self._config.type_of("meta_backend"), "meta_backend")
         return cast(MetaBackend, self._plugins.call(plugin, "backy2_open_meta_backend", settings=settings))
+
+    def open_original(self, url: str | None) -> OriginalDatabase:
+        """Open the database of an installation of the original; without a URL the one in our own database."""
+        plugin, settings = self._configured(META_BACKENDS, self._config.type_of("meta_backend"), "meta_backend")
+        return cast(OriginalDatabase, self._plugins.call(plugin, "backy2_open_original", settings=settings, url=url))
 
     def open_data_backend(self) -> DataBackend:
         """Open the store, retrying what may pass, and throttled where its section says so."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from backy2_core.assembly.drivers import Drivers
 from backy2_core.config.load import EMBEDDED, Config
 from backy2_core.contracts.meta_backend import MetaBackend, SchemaState
+from backy2_core.contracts.original import OriginalDatabase
 from backy2_core.errors import SchemaError
 from backy2_core.plugins.discovery import LISTENERS, SOURCES, TRANSFORMS
 from backy2_core.plugins.registry import PluginRegistry
@@ -32,6 +33,15 @@ class Installation:
     def database(self) -> MetaBackend:
         """The database as it is, whatever its schema; for ``initdb``."""
         return self._stack.enter_context(self._drivers.open_meta_backend())
+
+    def set_up(self) -> None:
+        """Set an empty database up; for what may well be the first command of an installation."""
+        if self.database.schema_state() is SchemaState.EMPTY:
+            self.database.initialise()
+
+    def open_original(self, url: str | None) -> OriginalDatabase:
+        """The database of an installation of the original, to be closed by the caller."""
+        return self._drivers.open_original(url)
 
     @cached_property
     def meta(self) -> MetaBackend:
