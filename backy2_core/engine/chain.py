@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import json
 import struct
-from collections.abc import Callable, Sequence
+import threading
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -35,6 +36,8 @@ class Chain:
 
     def __init__(self, steps: Sequence[tuple[str, Transform]], make: MakeTransform) -> None:
         self._steps = tuple(steps)
+        # What makes transforms loads plugins and reads settings, which is not made for several threads.
+        self._opening = threading.Lock()
         self._opener = lru_cache(maxsize=64)(lambda spec: _open_chain(spec, make))
 
     @property
@@ -54,18 +57,30 @@ class Chain:
                 data = sealed.data
                 done.append((name, step.parameters))
                 envelopes.append(sealed.envelope)
-        spec = json.dumps(done, separators=(",", ":"), sort_keys=True) if done else ""
-        return SealedBlob(data, spec, _join(envelopes))
+        return SealedBlob(data, *describe(done, envelopes))
 
     def unseal(self, record: BlobRecord, data: memoryview) -> memoryview:
         """Undo the steps recorded with a blob. Raises :class:`TransformError` where that cannot be."""
         if not record.transforms:
             return data
-        steps = self._opener(record.transforms)
+        with self._opening:
+            steps = self._opener(record.transforms)
         envelopes = _split(record.envelope, len(steps))
         for step, envelope in zip(reversed(steps), reversed(envelopes), strict=True):
             data = step.unseal(data, envelope, record.size)
         return data
+
+
+def describe(steps: Sequence[tuple[str, Mapping[str, str | int]]], envelopes: Sequence[bytes]) -> tuple[str, bytes]:
+    """What is recorded with a blob that went through these steps, each ``(name, parameters)``: its chain and envelope.
+
+    There is one envelope a step, in the same order; b"" for a step that needs none. Raises :class:`ValueError` where their
+    numbers differ.
+    """
+    if len(steps) != len(envelopes):
+        raise ValueError(f"{len(steps)} steps cannot have {len(envelopes)} envelopes")
+    spec = json.dumps(list(steps), separators=(",", ":"), sort_keys=True) if steps else ""
+    return spec, _join(envelopes)
 
 
 def _open_chain(spec: str, make: MakeTransform) -> list[Transform]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
 import pytest
@@ -10,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backy2_core.contracts.transform import Sealed, Transform
-from backy2_core.engine.chain import Chain
+from backy2_core.engine.chain import Chain, describe
 from backy2_core.errors import TransformError
 from backy2_core.model.blob import BlobId, BlobRecord, BlobState, BlobUid, StoreId
 
@@ -118,3 +120,46 @@ def test_an_envelope_that_does_not_fit_is_an_error_of_transforms(envelope, block
     if not fits:
         with pytest.raises(TransformError):
             Chain([], make).unseal(edited, sealed.data)
+
+
+@given(STEPS, st.binary(min_size=1, max_size=60))
+def test_what_is_described_from_outside_is_what_sealing_records(steps, block):
+    """An import knows the steps and envelopes of a blob that it never sealed."""
+    done, envelopes, data = [], [], memoryview(block)
+    for number, (count, skips) in enumerate(steps):
+        sealed = Tail(count, skips).seal(data)
+        if sealed is not None:
+            done.append((f"tail{number}", {"count": count}))
+            envelopes.append(sealed.envelope)
+            data = sealed.data
+    chain = Chain([(f"tail{n}", Tail(count, skips)) for n, (count, skips) in enumerate(steps)], make)
+    sealed = chain.seal(memoryview(block))
+    assert describe(done, envelopes) == (sealed.transforms, sealed.envelope)
+
+
+def test_a_description_is_compact_and_its_steps_and_envelopes_are_as_many():
+    envelope = bytes(range(40))
+    assert describe([("backy2_v1", {})], [envelope]) == ('[["backy2_v1",{}]]', b"\x28\0\0\0" + envelope)
+    assert describe([], []) == ("", b"")
+    assert describe([("one", {}), ("two", {})], [b"", b""])[1] == b""
+    with pytest.raises(ValueError, match="1 steps cannot have 2 envelopes"):
+        describe([("one", {})], [b"", b""])
+
+
+def test_threads_that_need_one_opener_at_once_make_it_once():
+    """Making one loads a plugin, which only one thread may do at a time."""
+    inside, made = threading.Lock(), []
+
+    def slow(name, parameters):
+        assert inside.acquire(blocking=False), "two threads make a transform at once"
+        made.append(name)
+        threading.Event().wait(0.05)
+        inside.release()
+        return make(name, parameters)
+
+    chain = Chain([("tail-one", Tail(1))], slow)
+    sealed = chain.seal(memoryview(b"abc"))
+    with ThreadPoolExecutor(8) as pool:
+        opened = [pool.submit(chain.unseal, recorded(sealed, 3), sealed.data) for _ in range(8)]
+    assert [bytes(each.result()) for each in opened] == [b"abc"] * 8
+    assert made == ["tail-one"]
