@@ -131,13 +131,15 @@ class Config:
             known.add("type")
         for key in section.values:
             reason = legacy.IGNORED_KEYS.get((section.written, key))
-            if key in known:
+            if key in known or (section.written, key) in legacy.MOVED_KEYS:
                 continue
             if reason is None:
                 raise ConfigError(f"{self._where(section, key)} is not known. {_nearest(key, known)}")
             log.debug("%s is not used: %s", self._where(section, key), reason)
 
     def _value(self, section: Section, setting: Setting) -> Any:
+        if setting.name in section.elsewhere:
+            return self._parse(section.elsewhere[setting.name], setting.name, setting)
         keys = [key for key in (setting.name, *setting.aliases) if key in section.values]
         if len(keys) > 1:
             raise ConfigError(f"{self._where(section)}: keys {' and '.join(keys)} mean the same; keep one")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import configparser
 import difflib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from backy2_core.config import legacy
@@ -20,11 +20,15 @@ SCHEDULE_KEYS = frozenset({"interval", "keep", "sla"})
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """``name`` is ours, ``written`` what the file calls it; ``values`` are raw, by key in lower case."""
+    """``name`` is ours, ``written`` what the file calls it; ``values`` are raw, by key in lower case.
+
+    ``elsewhere`` are keys of this section that the file has in another one, and that one.
+    """
 
     name: str
     written: str
     values: Mapping[str, str]
+    elsewhere: Mapping[str, Section] = field(default_factory=dict)
 
 
 def read_sections(path: Path) -> dict[str, Section]:
@@ -43,6 +47,8 @@ def translate(origin: str, raw: Mapping[str, Mapping[str, str]]) -> dict[str, Se
             raise ConfigError(f"{origin}: sections [{sections[name].written}] and [{written}] mean the same; keep one")
         sections[name] = Section(name, written, values)
     _check_variables(origin, raw)
+    _move_keys(origin, sections)
+    _add_default_values(sections)
     return sections
 
 
@@ -94,6 +100,26 @@ def _section_hint(written: str, values: Mapping[str, str]) -> str:
     if SCHEDULE_KEYS & values.keys():
         return "A schedule needs the keys interval, keep and sla."
     return f"Known are {', '.join(FIXED)}, and with a name behind a colon {', '.join(NAMED)}."
+
+
+def _move_keys(origin: str, sections: dict[str, Section]) -> None:
+    for (written, key), name in legacy.MOVED_KEYS.items():
+        holder = sections.get(legacy.SECTIONS[written])
+        if holder is None or holder.written != written or key not in holder.values:
+            continue
+        section = sections.get(name) or Section(name, written, {})
+        if key in section.values:
+            raise ConfigError(
+                f"{origin}: key {key} of sections [{written}] and [{section.written}] is the same; keep one"
+            )
+        sections[name] = replace(section, elsewhere={**section.elsewhere, key: holder})
+
+
+def _add_default_values(sections: dict[str, Section]) -> None:
+    """An original file is one that has a section of the original, and not ours in the place of its ``[DEFAULTS]``."""
+    core = sections.get("backy2") or Section("backy2", "DEFAULTS", {})
+    if core.written == "DEFAULTS" and any(section.written in legacy.SECTIONS for section in sections.values()):
+        sections["backy2"] = replace(core, values={**legacy.DEFAULT_VALUES, **core.values})
 
 
 def _check_variables(origin: str, raw: Mapping[str, Mapping[str, str]]) -> None:

@@ -10,7 +10,7 @@ import pytest
 from backy2_core.api import Secret, Setting, SettingType
 from backy2_core.config.load import Config, load_config
 from backy2_core.errors import ConfigError
-from backy2_core.plugins.discovery import DATA_BACKENDS, META_BACKENDS, SOURCES
+from backy2_core.plugins.discovery import DATA_BACKENDS, META_BACKENDS, SOURCES, TRANSFORMS
 from backy2_core.plugins.registry import PluginRegistry
 
 # The keys and values that the original's last 2.9 and 2.13 releases shipped, and every key that was commented out there.
@@ -140,13 +140,140 @@ def test_the_originals_section_and_ours_exclude_each_other(tmp_path: Path) -> No
         load(tmp_path, "[DEFAULTS]\n[backy2]\n")
 
 
-def test_a_key_of_the_originals_encryption_is_warned_of_and_never_shown(tmp_path: Path) -> None:
-    key = "0123456789abcdef" * 4
-    config = load(tmp_path, f"[DEFAULTS]\nencryption_key: {key}\n")
-    assert len(config.notices) == 1
-    assert "section [DEFAULTS], key encryption_key is not used" in config.notices[0]
-    assert key not in config.notices[0] + repr(config)
-    assert load(tmp_path, f"[DEFAULTS]\nencryption_key: {key}\nencryption_version: 0\n").notices == []
+KEY = "0123456789abcdef" * 4
+KEYS = (
+    Setting("encryption_key", SettingType.SECRET, None, "Key."),
+    Setting("former_encryption_keys", SettingType.SECRET, None, "Keys."),
+)
+
+
+def keys_of(config: Config) -> dict[str, Secret | None]:
+    return config.plugin_settings("transform:backy2_v1", KEYS)
+
+
+@pytest.mark.parametrize(
+    ("text", "noticed"),
+    [
+        (f"encryption_key: {KEY}", True),
+        (f"encryption_key: {KEY}\nencryption_version: 1", True),
+        ("encryption_version: 1", True),
+        (f"encryption_key: {KEY}\nencryption_version: 0", False),
+        ("encryption_version: 0", False),
+        ("", False),
+    ],
+)
+def test_where_blocks_are_to_be_stored_encrypted_it_is_noticed_and_the_key_never_shown(
+    tmp_path: Path, text: str, noticed: bool
+) -> None:
+    config = load(tmp_path, f"[DEFAULTS]\n{text}\n")
+    assert len(config.notices) == noticed
+    for notice in config.notices:
+        assert "section [DEFAULTS], keys encryption_key and encryption_version" in notice
+        assert "can be read" in notice
+    assert KEY not in repr(config) + str(config.notices)
+
+
+def test_the_key_goes_to_the_transform_that_opens_old_blobs(tmp_path: Path) -> None:
+    config = load(tmp_path, f"[DEFAULTS]\nencryption_key: {KEY}\nencryption_version: 0\n")
+    assert keys_of(config) == {"encryption_key": Secret(KEY), "former_encryption_keys": None}
+    registry = PluginRegistry()
+    plugin = registry.load(TRANSFORMS, "backy2_v1")
+    assert config.plugin_settings("transform:backy2_v1", registry.settings(plugin)) == keys_of(config)
+    config.check_names("transform", {"zlib"})
+
+
+def test_the_key_may_come_from_elsewhere_like_every_secret(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OLD_KEY", KEY)
+    assert keys_of(load(tmp_path, "[DEFAULTS]\nencryption_key: %(env:OLD_KEY)s\n"))["encryption_key"] == Secret(KEY)
+    text = f"[DEFAULT]\nhalf = {KEY[:32]}\n[DEFAULTS]\nprocess_name: {KEY[32:]}\nencryption_key: %(half)s%(process_name)s\n"
+    assert keys_of(load(tmp_path, text))["encryption_key"] == Secret(KEY)
+    monkeypatch.delenv("OLD_KEY")
+    with pytest.raises(
+        ConfigError, match=r"section \[DEFAULTS\], key encryption_key: the environment variable OLD_KEY"
+    ):
+        keys_of(load(tmp_path, "[DEFAULTS]\nencryption_key: %(env:OLD_KEY)s\n"))
+
+
+def test_keys_before_a_rekey_may_stand_beside_an_original_file(tmp_path: Path) -> None:
+    text = f"[DEFAULTS]\nencryption_key: {KEY}\n[transform:backy2_v1]\nformer_encryption_keys = {'1' * 64}\n"
+    assert keys_of(load(tmp_path, text)) == {
+        "encryption_key": Secret(KEY),
+        "former_encryption_keys": Secret("1" * 64),
+    }
+
+
+def test_one_key_in_two_places_is_refused(tmp_path: Path) -> None:
+    text = f"[DEFAULTS]\nencryption_key: {KEY}\n[transform:backy2_v1]\nencryption_key = {KEY}\n"
+    with pytest.raises(ConfigError, match=r"encryption_key .* \[DEFAULTS\] and \[transform:backy2_v1\]"):
+        load(tmp_path, text)
+
+
+def test_the_key_is_not_known_in_our_own_core_section(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"section \[backy2\], key encryption_key is not known"):
+        load(tmp_path, f"[backy2]\nencryption_key = {KEY}\n")
+    ours = load(tmp_path, f"[transform:backy2_v1]\nencryption_key = {KEY}\n")
+    assert keys_of(ours)["encryption_key"] == Secret(KEY)
+    assert ours.notices == []
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("[DEFAULTS]\n", "sha512"),
+        ("[DEFAULTS]\nhash_function: sha256\n", "sha256"),
+        ("[MetaBackend]\n[DataBackend]\n", "sha512"),
+        ("[backy2]\n", "blake3"),
+        ("[backy2]\n[io_file]\n", "blake3"),
+        ("[data_backend]\n", "blake3"),
+        ("", "blake3"),
+    ],
+)
+def test_without_a_hash_function_an_original_file_means_the_originals(tmp_path: Path, text: str, expected: str) -> None:
+    assert load(tmp_path, text).core.hash_function == expected
+
+
+def test_the_file_of_release_2_2_is_read(tmp_path: Path) -> None:
+    config = load(
+        tmp_path,
+        "[DEFAULTS]\nlogfile: /var/log/backy.log\n[MetaBackend]\ntype: sql\nengine: sqlite:////a\n"
+        "[DataBackend]\ntype: files\npath: /b\nsimultaneous_writes: 5\n"
+        "[Reader]\ntype: librbd\nceph_conffile: /etc/ceph/ceph.conf\nsimultaneous_reads: 10\n",
+    )
+    assert (config.type_of("meta_backend"), config.type_of("data_backend")) == ("sql", "file")
+    assert config.core.hash_function == "sha512"
+
+
+def test_the_word_of_release_2_2_is_no_type_of_metadata(tmp_path: Path) -> None:
+    assert load(tmp_path, "[MetaBackend]\ntype: files\n").type_of("meta_backend") == "files"
+
+
+ORIGINALS = Path(__file__).parent.parent / "data" / "original"
+FILES = sorted(str(path.relative_to(ORIGINALS)) for path in ORIGINALS.glob("*/backy.cfg*"))
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_the_files_that_releases_worked_with_are_read_as_written(name: str) -> None:
+    config = load_config(str(ORIGINALS / name))
+    registry = PluginRegistry()
+    data, meta = (
+        config.plugin_settings(section, registry.settings(registry.load(group, config.type_of(section))))
+        for section, group in (("data_backend", DATA_BACKENDS), ("meta_backend", META_BACKENDS))
+    )
+    assert (data["path"], meta["engine"]) == ("data", Secret("sqlite:///backy.sqlite"))
+    assert config.core.block_size == (4096 if "bs4096" in name or name.startswith("295") else 65536)
+    assert (config.core.hash_function, config.core.logfile) == ("sha512", "backy.log")
+    assert (len(config.schedules()), len(config.notices)) == (
+        4 if name[:2] == "21" else 0,
+        "encryption_version: 1" in text(name),
+    )
+
+
+def test_there_are_files_of_several_releases() -> None:
+    assert len({name.partition("-")[0] for name in FILES}) >= 4
+
+
+def text(name: str) -> str:
+    return (ORIGINALS / name).read_text(encoding="utf-8")
 
 
 def test_messages_name_what_the_file_says(tmp_path: Path) -> None:
