@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from backy2_core.plugins.discovery import GROUPS, OWN_DISTRIBUTION, installed_entries
+from backy2_core.plugins.discovery import GROUPS, OWN_DISTRIBUTION, TRANSFORMS, installed_entries
 from tests.docs import pages
 from tests.house.tree import ROOT
 
@@ -37,7 +37,7 @@ def test_the_readme_names_what_there_is_and_not_what_there_is_not() -> None:
     verbs = {entry.name.replace("_", " ") for entry in ours if entry.group == "backy2.commands"}
     [line] = [part for part in missing.split("- ") if part.startswith("the verbs")]
     assert set(pages.named(line)).isdisjoint(verbs)
-    assert "transforms" not in {entry.group.rpartition(".")[2] for entry in ours}
+    assert {entry.name for entry in ours if entry.group == TRANSFORMS} == {"backy2_v1"}
 
 
 def test_the_readme_begins_with_the_two_commands_and_what_they_print() -> None:

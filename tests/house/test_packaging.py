@@ -64,7 +64,8 @@ def test_the_installed_program_works_without_the_tree(wheel: Path, tmp_path: Pat
     ("group", "folder"),
     [("backy2.commands", "backy2_core/cli/commands"), ("backy2.data_backends", "backy2_plugins/data_backends")]
     + [
-        (f"backy2.{name}", f"backy2_plugins/{name}") for name in ("sources", "meta_backends", "formatters", "listeners")
+        (f"backy2.{name}", f"backy2_plugins/{name}")
+        for name in ("sources", "meta_backends", "formatters", "listeners", "transforms")
     ],
 )
 def test_every_plugin_in_the_tree_has_its_entry_point_and_the_other_way_round(group: str, folder: str) -> None:

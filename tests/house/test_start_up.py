@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-HEAVY = ("alembic", "blake3", "boto3", "botocore", "rados", "rbd", "sqlalchemy")
+HEAVY = ("alembic", "blake3", "boto3", "botocore", "cryptography", "rados", "rbd", "sqlalchemy", "zstandard")
 PROBE = """
 import json, sys
 from backy2_core.cli.main import main

@@ -1,0 +1,1 @@
+"""Reversible changes of a blob's bytes."""
