@@ -12,14 +12,14 @@ import logging
 from dataclasses import replace
 
 from backy2_core.engine.context import Engine
+from backy2_core.engine.copy_files import delete_head, marked_versions
 from backy2_core.engine.doomed import delete_doomed
 from backy2_core.engine.foresight import foresee
 from backy2_core.engine.lease import running_job
 from backy2_core.engine.orphans import doom_orphans
 from backy2_core.engine.requests import CleanupRequest, CleanupResult
-from backy2_core.engine.store import delete_marker, marked_versions
 from backy2_core.engine.sweep import sweep_round
-from backy2_core.errors import StoreIdentityError
+from backy2_core.errors import StoreIdentityError, UsageError
 from backy2_core.model.event import CleanupFinished, VersionRemoved
 from backy2_core.model.job import JobId, JobKind
 from backy2_core.model.version import VersionFilter, VersionState, VersionUid
@@ -33,17 +33,19 @@ def cleanup(engine: Engine, request: CleanupRequest) -> CleanupResult:
     ``full`` also lists the store and deletes objects without a record, where a job of this database that is over put them
     there. ``dry_run`` changes nothing and says what would be condemned or deleted.
 
-    Raises :class:`StoreIdentityError` if the store knows versions that the database does not: the database is then empty,
-    foreign or out of date, and nothing may be deleted on its word.
+    Raises :class:`UsageError` for a prefix without ``full``, and :class:`StoreIdentityError` if the store knows versions
+    that the database does not: the database is then empty, foreign or out of date, and nothing may be deleted on its word.
     """
+    if request.prefix and not request.full:
+        raise UsageError("A prefix says which objects of the store a full cleanup looks at; give --full too.")
     if request.dry_run:
         _check_markers(engine)
-        return foresee(engine, full=request.full)
+        return foresee(engine, full=request.full, prefix=request.prefix)
     with running_job(engine, JobKind.CLEANUP, "full" if request.full else "incremental") as lease:
         result = _abandon(engine)
         result = _round(engine, lease.id, result)
         if request.full:
-            orphaned, foreign = doom_orphans(engine, lease)
+            orphaned, foreign = doom_orphans(engine, lease, request.prefix)
             result = replace(result, orphaned_objects=orphaned, foreign_objects=foreign)
             result = _delete(engine, result)
     if result.condemned_segments or result.condemned_blobs:
@@ -67,7 +69,7 @@ def _abandon(engine: Engine) -> CleanupResult:
 
 def _round(engine: Engine, job: JobId, result: CleanupResult) -> CleanupResult:
     for uid in _check_markers(engine):
-        delete_marker(engine.data, uid)
+        delete_head(engine.data, uid)
     result = _purge(engine, result)
     result = sweep_round(engine, engine.meta.horizon(job), result)
     return _delete(engine, result)
@@ -97,7 +99,7 @@ def _purge(engine: Engine, result: CleanupResult) -> CleanupResult:
     """Drop the maps of removed versions. Their markers go first, so that none outlives what it speaks of."""
     removed = list(engine.meta.versions(VersionFilter(states=frozenset({VersionState.REMOVED}))))
     for version in removed:
-        delete_marker(engine.data, version.uid)
+        delete_head(engine.data, version.uid)
     purged = engine.meta.purge_versions([version.id for version in removed])
     return replace(result, purged_versions=result.purged_versions + purged)
 

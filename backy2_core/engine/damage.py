@@ -10,7 +10,7 @@ from backy2_core.engine.context import Engine
 from backy2_core.engine.idset import IdSet
 from backy2_core.engine.requests import BlockDamage
 from backy2_core.engine.store import check_place
-from backy2_core.engine.stored_map import StoredMap, read_stored_map
+from backy2_core.engine.stored_map import StoredMap, batches, read_stored_map
 from backy2_core.errors import DamageError
 from backy2_core.model.blob import BlobId, BlobRecord, BlobState
 from backy2_core.model.event import DamageFound, Event
@@ -20,6 +20,7 @@ from backy2_core.model.version import Version, VersionFilter, VersionState
 log = logging.getLogger(__name__)
 
 MOST_NAMED = 1000
+_BATCH = 10_000
 
 UNMARKED = frozenset({VersionState.INCOMPLETE, VersionState.REMOVED, VersionState.PURGED})
 """States that damage, or its absence, does not change."""
@@ -65,6 +66,15 @@ def mark_damage(meta: MetaBackend, version: Version, blobs: Collection[BlobId]) 
     meta.set_version_state(version.id, VersionState.DAMAGED, UNMARKED)
 
 
+def mark_blobs(meta: MetaBackend, blobs: IdSet) -> None:
+    """The same for any number of proven blobs, found by no single version; in bounded memory."""
+    for ids in batches((BlobId(number) for number in blobs.without(IdSet())), _BATCH):
+        meta.set_blob_state(ids, BlobState.DAMAGED, BlobState.STORED)
+        meta.set_blob_state(ids, BlobState.DAMAGED, BlobState.UNSEEN)
+    for version in _users(meta, blobs):
+        meta.set_version_state(version.id, VersionState.DAMAGED, UNMARKED)
+
+
 def trusted_map(engine: Engine, version: Version) -> StoredMap:
     """The checked map of a version whose blobs are in the open store.
 
@@ -80,7 +90,7 @@ def trusted_map(engine: Engine, version: Version) -> StoredMap:
     return stored_map
 
 
-def _users(meta: MetaBackend, blobs: set[BlobId]) -> list[Version]:
+def _users(meta: MetaBackend, blobs: set[BlobId] | IdSet) -> list[Version]:
     segments = IdSet()
     for rows in meta.scan_segments(with_data=True):
         segments.add_all(row.id for row in rows if not blobs.isdisjoint(block_ids(row.data)))

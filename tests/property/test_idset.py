@@ -33,3 +33,13 @@ def test_it_takes_an_eighth_of_a_byte_for_each_dense_id():
         tracemalloc.stop()
     assert len(ids) == 655_360
     assert peak < 1.25 * 655_360 / 8
+
+
+@given(st.lists(IDS, max_size=30), st.lists(IDS, max_size=30))
+def test_it_can_be_compared_with_another(mine, others):
+    ids, other = IdSet(), IdSet()
+    ids.add_all(mine)
+    other.add_all(others)
+    assert list(ids.without(other)) == sorted(set(mine) - set(others))
+    assert list(ids.without(IdSet())) == sorted(set(mine))
+    assert ids.isdisjoint(iter(others)) == set(mine).isdisjoint(others)

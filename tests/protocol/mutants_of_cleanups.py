@@ -174,7 +174,7 @@ def records_dropped_at_once(patch: pytest.MonkeyPatch) -> None:
 def any_job_is_over(patch: pytest.MonkeyPatch) -> None:
     """A job that was not live when that was read is over, even if it began later."""
     real = orphans.find_orphans
-    patch.setattr(orphans, "find_orphans", lambda engine, before: real(engine, None))
+    patch.setattr(orphans, "find_orphans", lambda engine, before, prefix: real(engine, None, prefix))
 
 
 def live_jobs_are_not_asked_for(patch: pytest.MonkeyPatch) -> None:
@@ -185,7 +185,7 @@ def live_jobs_are_not_asked_for(patch: pytest.MonkeyPatch) -> None:
 def jobs_last(patch: pytest.MonkeyPatch) -> None:
     """The store is listed, then records are read, and then which jobs are over."""
 
-    def find_orphans(engine: Engine, before: Any) -> Iterator[tuple[list[StoredBlob], int]]:
+    def find_orphans(engine: Engine, before: Any, prefix: str) -> Iterator[tuple[list[StoredBlob], int]]:
         listed = list(engine.data.list_blobs())
         recorded = engine.meta.recorded_uids(engine.store, [blob.uid for blob in listed])
         live = {job.token for job in engine.meta.jobs({JobState.LIVE})}
@@ -197,9 +197,9 @@ def jobs_last(patch: pytest.MonkeyPatch) -> None:
 def orphans_without_record(patch: pytest.MonkeyPatch) -> None:
     """Orphaned objects are deleted at once, with no ``deleting`` record."""
 
-    def doom_orphans(engine: Engine, lease: Lease) -> tuple[int, int]:
+    def doom_orphans(engine: Engine, lease: Lease, prefix: str) -> tuple[int, int]:
         doomed = 0
-        for found, _ in orphans.find_orphans(engine, lease.id):
+        for found, _ in orphans.find_orphans(engine, lease.id, prefix):
             engine.data.delete([blob.uid for blob in found])
             doomed += len(found)
         return doomed, 0

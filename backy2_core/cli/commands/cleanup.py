@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import logging
 from collections.abc import Sequence
 from typing import Any
 
@@ -16,6 +17,8 @@ from backy2_core.errors import (
     PluginError,
     RefusedError,
 )
+
+log = logging.getLogger(__name__)
 
 
 class Cleanup(RecordVerb):
@@ -54,6 +57,9 @@ class Cleanup(RecordVerb):
         parser.add_argument(
             "-p", "--prefix", default="", help="with --full: look only at objects whose uid begins with PREFIX"
         )
+        parser.add_argument(
+            "--dangerous-force", action="store_true", help="does nothing; known for the sake of scripts of the original"
+        )
         parser.add_argument("--dry-run", action="store_true", help="change nothing, and show what would be done")
 
     def record(self, parsed_args: argparse.Namespace) -> Sequence[Any]:
@@ -61,6 +67,8 @@ class Cleanup(RecordVerb):
         from backy2_core.engine.cleanup import cleanup
         from backy2_core.engine.requests import CleanupRequest
 
+        if parsed_args.dangerous_force:
+            log.warning("--dangerous-force does nothing here: no cleanup waits for an hour before it deletes")
         with self.installation() as installation:
             request = CleanupRequest(parsed_args.full, parsed_args.dry_run, parsed_args.prefix)
             result = cleanup(installation.engine, request)
