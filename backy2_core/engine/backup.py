@@ -162,7 +162,7 @@ def _transfer(
     segments = by_segment(skip_holes(runs, task.source.allocated(), task.geometry.block_size))
     drafted = draft_segments(segments, task.geometry, engine.meta, base, appender.length)
     intake = _intake(engine, lease, task.hash)
-    engine.progress.begin(f"Backing up {task.request.name}", task.geometry.size_bytes, "B")
+    engine.progress.begin(f"Backing up Version {version.uid} from {task.request.source}", task.geometry.size_bytes, "B")
     try:
         with WorkerPool(_threads(engine, task.source)) as pool:
             transfer = Transfer(engine, lease, version.geometry, _crew(engine, task, pool), intake, appender)
