@@ -63,7 +63,7 @@ def _write(
     retrieval = Retrieval(engine, lease, geometry, Fetcher(engine.data, engine.chain, use), report)
     retrieval.on_sparse = sparse
     threads = max(engine.options.worker_count, target.threads, engine.data.capabilities.threads)
-    engine.progress.begin(f"Restoring {version.uid} to {request.target}", geometry.size_bytes, "B")
+    engine.progress.begin(f"Restoring Version {version.uid} to {request.target}", geometry.size_bytes, "B")
     try:
         retrieval.run(inventory(engine.meta, stored_map), threads)
     finally:

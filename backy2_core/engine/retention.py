@@ -1,7 +1,8 @@
-"""Giving up versions, and protecting them from that."""
+"""How long versions are kept: giving up, protecting, dating and tagging them."""
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import UTC, datetime
 
 from backy2_core.contracts.meta_backend import MetaBackend
@@ -41,3 +42,18 @@ def unprotect(meta: MetaBackend, version: Version) -> None:
     if not version.protected:
         raise RefusedError(f"Version {version.uid} is not protected.")
     meta.set_protected(version.id, False)
+
+
+def set_expire(meta: MetaBackend, version: Version, expire: datetime | None) -> None:
+    """Set or clear the date from which a version is not needed any more. Nothing is removed by it."""
+    meta.set_expire(version.id, expire)
+
+
+def add_tags(meta: MetaBackend, version: Version, tags: Collection[str]) -> None:
+    """Add tags to a version; those it has already are no error."""
+    meta.change_tags(version.id, add=tags)
+
+
+def remove_tags(meta: MetaBackend, version: Version, tags: Collection[str]) -> None:
+    """Take tags from a version; those it does not have are no error."""
+    meta.change_tags(version.id, remove=tags)

@@ -78,7 +78,7 @@ class _Scrubbing:
         retrieval.on_whole = self._whole
         retrieval.on_sparse = self._sparse
         threads = max(engine.options.worker_count, engine.data.capabilities.threads)
-        engine.progress.begin(f"Scrubbing {version.name} ({version.uid})", version.geometry.size_bytes, "B")
+        engine.progress.begin(f"Scrubbing Version {version.uid}", version.geometry.size_bytes, "B")
         try:
             retrieval.run(self._drawn(inventory(engine.meta, self._map)), threads)
         finally:
