@@ -8,14 +8,17 @@ import functools
 import logging
 import os
 import traceback
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, TextIO
 
 from cliff.app import App
 
 from backy2_core import __version__
 from backy2_core.cli.catalogue import Catalogue
+from backy2_core.cli.formats import DEFAULT_FORM
 from backy2_core.cli.help import Help, write_overview
 from backy2_core.cli.logs import Logging, command_line, journal
+from backy2_core.cli.masking import masked_text, masked_words
 from backy2_core.cli.options import build_parser
 from backy2_core.cli.outcome import EXIT_USAGE, Outcome, OutputClosed, outcome_of
 from backy2_core.errors import ConfigError, DamageError, NotFoundError, RefusedError, UsageError
@@ -52,7 +55,15 @@ class BackyApp(App):
         del self.catalogue.commands["complete"]
         self.words: list[str] = []
         """The arguments behind the verb."""
-        self.options = argparse.Namespace(config=None, machine_output=False, verbose=False, quiet=False, debug=False)
+        self.options = argparse.Namespace(
+            config=None,
+            machine_output=False,
+            skip_header=False,
+            human_readable=False,
+            verbose=False,
+            quiet=False,
+            debug=False,
+        )
         self._process_name = self.NAME
         self._bar: Bar | None = None
         self._recorded = False
@@ -73,6 +84,15 @@ class BackyApp(App):
         from backy2_core.config.load import load_config
 
         return load_config(self.options.config)
+
+    @property
+    def machine_form(self) -> str:
+        """The form of the machine format: the release of the original that it is like."""
+        try:
+            return self.config.core.machine_output
+        except ConfigError:
+            # Whoever needs the configuration fails with this very error; listing the plugins does not need it.
+            return DEFAULT_FORM
 
     def build_option_parser(
         self, description: str | None, version: str | None, argparse_kwargs: dict[str, Any] | None = None
@@ -101,6 +121,7 @@ class BackyApp(App):
     def run(self, argv: list[str]) -> int:
         """Run one command line and return its exit code; raises nothing."""
         self._argv = argv
+        _hide_secrets(argv)
         try:
             self.options = self.parser.parse_args(argv)
             if not self.options.words:
@@ -127,9 +148,7 @@ class BackyApp(App):
             self._bar.clear()
 
     def _console_level(self) -> int:
-        if self.options.machine_output:
-            return logging.ERROR
-        if self.options.quiet:
+        if self.options.machine_output or self.options.quiet:
             return logging.WARNING
         return logging.DEBUG if self.options.verbose else logging.INFO
 
@@ -185,9 +204,19 @@ class BackyApp(App):
         if outcome.unexpected:
             details = f"details are in the log file {self._logging.path}; " if self._logging.path else ""
             text = f"{text}; {details}run with --debug for the traceback"
+        text = masked_text(text)
         # Where nobody reads standard error any more, there is nobody to tell.
         with contextlib.suppress(OSError):
             if self.options.debug:
                 traceback.print_exception(failure, file=self.stderr)
             self.stderr.write(f"ERROR: {text}\n")
             self.stderr.flush()
+
+
+def _hide_secrets(argv: Sequence[str]) -> None:
+    """Take secrets that were given as arguments out of the list of processes, which is open to every user."""
+    if masked_words(argv) != list(argv):
+        # Imported here: hardly any command needs it.
+        import setproctitle
+
+        setproctitle.setproctitle(command_line(argv))

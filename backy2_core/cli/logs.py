@@ -6,12 +6,13 @@ import contextlib
 import logging
 import logging.handlers
 import os
-import re
 import shlex
 import sys
 from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any, TextIO
+
+from backy2_core.cli.masking import MASK, masked_text, masked_words
 
 FILE_FORMAT = "%(asctime)s [%(process)d] %(message)s"
 """``YYYY-MM-DD HH:MM:SS,mmm [PID] message``, the time in local time, as the original wrote it."""
@@ -24,7 +25,8 @@ journal = logging.getLogger("backy2_core.cli.journal")
 
 log = logging.getLogger(__name__)
 
-_PASSWORD = re.compile(r"(\w://[^/\s:@]*:)[^/\s@]+@")
+_PLACE = "@_@_@"
+"""Stands for the mask while words are put into quotes."""
 
 
 class _OurTree(logging.Filter):
@@ -68,7 +70,7 @@ class ConsoleHandler(logging.StreamHandler[TextIO]):
         """The line."""
         if record.levelno >= logging.WARNING and self._alike[record.name, str(record.msg)] > MOST_ALIKE:
             return f"{record.levelname}: more of this kind are in the log file only"
-        return f"{record.levelname}: {record.getMessage()}"
+        return masked_text(f"{record.levelname}: {record.getMessage()}")
 
 
 class Logging:
@@ -107,8 +109,17 @@ class Logging:
 
 
 def command_line(argv: Sequence[str]) -> str:
-    """The line by which a run can be repeated, without the passwords of URLs."""
-    return _PASSWORD.sub(r"\1***@", shlex.join(["backy2", *argv])).replace("\n", "\\n")
+    """The line by which a run can be repeated, without secrets."""
+    # The mask goes in last, since it is for people and not for a shell, which would want it in quotes.
+    quoted = shlex.join(["backy2", *(word.replace(MASK, _PLACE) for word in masked_words(argv))])
+    return quoted.replace(_PLACE, MASK).replace("\n", "\\n")
+
+
+class _Masking(logging.Formatter):
+    """Keeps secrets out of messages and tracebacks: a library may have put one into the text of its exception."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return masked_text(super().format(record))
 
 
 class LogFile(logging.handlers.WatchedFileHandler):
@@ -119,7 +130,7 @@ class LogFile(logging.handlers.WatchedFileHandler):
         self._complained = False
         super().__init__(path, encoding="utf-8", errors="backslashreplace")
         self.setLevel(logging.INFO)
-        self.setFormatter(logging.Formatter(FILE_FORMAT))
+        self.setFormatter(_Masking(FILE_FORMAT))
         self.addFilter(_OurTree(everything=False, with_journal=True))
 
     def _open(self) -> Any:

@@ -36,7 +36,14 @@ def build_parser(program: str, description: str | None, show_overview: Callable[
         metavar="FILE",
         help="the configuration to use, instead of $BACKY2_CONFIG or the first of the usual places",
     )
-    add("-m", "--machine-output", action="store_true", help="output for programs; only errors on the console")
+    add(
+        "-m",
+        "--machine-output",
+        action="store_true",
+        help="output for programs; only warnings and errors on the console",
+    )
+    add("-s", "--skip-header", action="store_true", help="leave out the names of the columns (not in json and yaml)")
+    add("-r", "--human-readable", action="store_true", help="show sizes as 125 KiB or 1 MiB, not in bytes")
     loudness = parser.add_mutually_exclusive_group()
     loudness.add_argument("-v", "--verbose", action="store_true", help="show all log records (level DEBUG)")
     loudness.add_argument("-q", "--quiet", action="store_true", help="show warnings and errors only, no progress")

@@ -11,11 +11,13 @@ from dataclasses import dataclass
 from typing import Protocol, TextIO
 
 from backy2_core.cli import units
+from backy2_core.cli.masking import masked_text
 
 log = logging.getLogger(__name__)
 
 LOG_INTERVAL_S = 60.0
 REDRAW_INTERVAL_S = 0.1
+_LEAST_BAR = 10
 _CLEAR_LINE = "\r\x1b[K"
 
 
@@ -74,7 +76,7 @@ class ProgressBoard:
         """A phase begins."""
         self._began = self._clock()
         # What a version is called may hold anything; a terminal or a process list must not obey it.
-        clean = "".join(char if char.isprintable() else "?" for char in action)
+        clean = "".join(char if char.isprintable() else "?" for char in masked_text(action))
         self._phase = Snapshot(clean, total, unit)
         self._show(self._phase)
 
@@ -130,14 +132,15 @@ class Bar:
 
 
 class Title:
-    """The process title: ``backy2 [Backing up vm1 (12.3%)]``."""
+    """The process title: ``backy2 [Scrubbing Version UID (12.3%) 85.2 MB/s ETA 1m05s]``."""
 
     def __init__(self, process_name: str) -> None:
         self._process_name = process_name
 
     def show(self, now: Snapshot) -> None:
         """Set the title."""
-        self._set(f"{self._process_name} [{now.action} ({now.percent:.1f}%)]")
+        pace = f" {now.speed_and_rest.replace(',', '')}" if now.done and now.elapsed_s > 0 else ""
+        self._set(f"{self._process_name} [{now.action} ({now.percent:.1f}%){pace}]")
 
     def close(self) -> None:
         """Back to the bare name."""
@@ -172,10 +175,17 @@ class LogLines:
 
 
 def bar_line(now: Snapshot, width: int) -> str:
-    """One line of at most ``width`` characters: the action, the bar as far as there is room, and the figures."""
+    """One line of at most ``width`` characters: the action, shortened if need be, the bar, and the figures."""
     figures = f"{now.percent:5.1f}%  {now.speed_and_rest}"
-    room = width - len(now.action) - len(figures) - 6
-    if room < 5:
-        return f"{now.action}  {figures}"[-width:] if width > 0 else ""
-    filled = round(room * now.percent / 100)
-    return f"{now.action}  [{'=' * filled}{' ' * (room - filled)}]  {figures}"
+    room = width - len(figures) - len("  []  ")
+    action = _shortened(now.action, room - _LEAST_BAR)
+    if room - len(action) < _LEAST_BAR:
+        return f"{action}  {figures}"[-width:] if width > 0 else ""
+    length = room - len(action)
+    filled = round(length * now.percent / 100)
+    return f"{action}  [{'=' * filled}{' ' * (length - filled)}]  {figures}"
+
+
+def _shortened(text: str, length: int) -> str:
+    dots = "..."
+    return text if len(text) <= length else text[: max(0, length - len(dots))] + dots

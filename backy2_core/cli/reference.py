@@ -120,11 +120,16 @@ def _output_section(verb: Verb) -> str:
     if not isinstance(verb, Displaying):
         return ""
     what = "A list with the columns" if isinstance(verb, ListVerb) else "A record with the fields"
-    text = f"## Output\n\n{what} {_names(verb.columns)}; see [output](output.md) for the options."
+    shown = verb.default_columns or verb.columns
+    text = f"## Output\n\n{what} {_names(shown)}; see [output](output.md) for the options."
+    if rest := [name for name in verb.columns if name not in shown]:
+        text += f"\nShown if asked for: {_names(rest)}."
     if verb.machine_columns:
         text += f"\nThe machine format shows {_names(verb.machine_columns)}."
     if verb.record_type:
         text += f"\nIn the machine format a first column, `type`, holds `{verb.record_type}`."
+    if verb.later_machine_columns:
+        text += f"\nWith `machine_output = 2.13` it shows {_names(verb.later_machine_columns)}."
     return text
 
 
@@ -160,13 +165,20 @@ _OUTPUT = """\
 Results go to standard output; logs and progress go to standard error. Commands that print a list or a record take:
 
 - `-f FORMAT`, `--format FORMAT`: the format, `table` if nothing is said; under `backy2 -m` it is `machine`.
+- `-f COLUMN,COLUMN`, `--format COLUMN,COLUMN`: show these columns, in this order, as in the original's later releases. A
+  format may be given beside them: `-f csv -f name,date`.
 - `-c COLUMN`, `--column COLUMN`: show only this column or field; repeatable. Names are matched without regard to case,
   and `_` stands for a blank.
 - `--sort-column COLUMN`, `--sort-ascending`, `--sort-descending`: lists only; sort by this column; repeatable.
 
+Before the command, `-s` leaves out the header (of `table`, `csv` and `machine`), and `-r` writes sizes as `125 KiB` or
+`1 MiB`, in steps of 1024 and without decimals: `backy2 -rs ls`.
+
 Where a command has an option `-f` or `-c` of its own, only the long name serves the format. Formats have options of
 their own; `backy2 ls -f FORMAT --help` shows them. In `json`, `yaml`, `csv` and `value`, times are UTC as
-`2024-01-31T23:59:59Z`; in `table` and `machine` as `2024-01-31 23:59:59`."""
+`2024-01-31T23:59:59Z`; in `table` and `machine` as `2024-01-31 23:59:59`. In `machine`, dates of versions have the
+fraction of the second where there is one, as in the original. The [setting](../configuration.md#backy2) `machine_output`
+gives `machine` the form that the original's later releases have: no column `type`, no fractions."""
 
 
 def _exit_codes_page() -> str:

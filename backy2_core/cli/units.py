@@ -14,6 +14,16 @@ def binary_size(size_bytes: float) -> str:
     return f"{size_bytes / 1024**power:.1f} {_SIZE_UNITS[power - 1]}"
 
 
+def whole_size(size_bytes: float) -> str:
+    """``size_bytes`` in steps of 1024 without decimals, as the original's ``-r`` wrote it: ``125 KiB``, ``1 MiB``, ``0``."""
+    if round(size_bytes) == 0:
+        return "0"
+    if size_bytes < 1023.5:
+        return f"{size_bytes:.0f} B"
+    power = next((n for n in range(1, len(_SIZE_UNITS)) if size_bytes / 1024**n < 1023.5), len(_SIZE_UNITS))
+    return f"{size_bytes / 1024**power:.0f} {_SIZE_UNITS[power - 1]}"
+
+
 def duration(seconds: float) -> str:
     """A span of time with its two largest units: ``42s``, ``3m05s``, ``2h07m``, ``1d04h``."""
     total = max(0, round(seconds))

@@ -18,9 +18,19 @@ from cliff.formatters.base import Formatter, ListFormatter, SingleFormatter
 from cliff.lister import Lister
 from cliff.show import ShowOne
 
-from backy2_core.cli.formats import DEFAULT, MACHINE, FormatterShelf, wanted_format
+from backy2_core.cli.arrangement import Arrangement
+from backy2_core.cli.formats import (
+    DEFAULT,
+    LATER_FORM,
+    MACHINE,
+    FormatOption,
+    FormatterShelf,
+    normalised,
+    wanted_format,
+)
 from backy2_core.cli.outcome import OutputClosed
 from backy2_core.errors import BackyError, UsageError
+from backy2_core.plugins.discovery import FORMATTERS
 
 if TYPE_CHECKING:
     from stevedore.extension import ExtensionManager
@@ -96,17 +106,24 @@ class PlainVerb(Verb):
 class Displaying(DisplayCommandBase[Any], Verb):
     """A verb that prints its result through a formatter.
 
-    ``columns`` are all that it has; ``machine_columns`` those of the machine format where they differ; ``record_type``
-    goes before each line of that format.
+    ``columns`` are all that it has; ``default_columns`` those shown if none are asked for, where they are not all;
+    ``machine_columns`` and ``later_machine_columns`` those of the machine format and of its later form, where they differ.
+    ``record_type`` goes before each line of the machine format, not in its later form. ``size_columns`` hold bytes without
+    saying so in their name.
     """
 
     columns: ClassVar[Sequence[str]]
+    default_columns: ClassVar[Sequence[str]] = ()
     machine_columns: ClassVar[Sequence[str]] = ()
+    later_machine_columns: ClassVar[Sequence[str]] = ()
     record_type: ClassVar[str | None] = None
+    size_columns: ClassVar[Sequence[str]] = ()
     formatter_class: ClassVar[type[Formatter]]
 
     failure: BackyError | None = None
     """Set by a verb that has a result and failed all the same: raised once the result is printed."""
+    with_fractions: bool = False
+    """True while what is printed shows the fractions of seconds: the original did so in machine output, up to 2.10.1."""
 
     @property
     def formatter_default(self) -> str:
@@ -120,7 +137,8 @@ class Displaying(DisplayCommandBase[Any], Verb):
         registry, which says whose a broken one is, and only the chosen one is loaded. cliff uses no more of the result
         than :class:`FormatterShelf` has.
         """
-        wanted = wanted_format(self.app.words, self.formatter_default, self.add_arguments)
+        names = self.app.registry.names(FORMATTERS)
+        wanted = wanted_format(self.app.words, names, self.formatter_default, self.add_arguments)
         return cast("ExtensionManager[Any]", FormatterShelf(self.app.registry, wanted))
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
@@ -129,7 +147,8 @@ class Displaying(DisplayCommandBase[Any], Verb):
             # cliff warns of each option that gives way; here that is what is wanted.
             warnings.filterwarnings("ignore", message="Ignoring option string")
             parser = super().get_parser(prog_name)
-        parser.set_defaults(record_type=self.record_type)
+        self._format = FormatOption(self._formatter_plugins.names(), self.columns)
+        self._format.take_over(parser)
         return parser
 
     def run(self, parsed_args: argparse.Namespace) -> int:
@@ -138,8 +157,19 @@ class Displaying(DisplayCommandBase[Any], Verb):
         formatter = self._formatter_plugins[parsed_args.formatter].obj
         if not isinstance(formatter, self.formatter_class):
             raise UsageError(f"The format {parsed_args.formatter!r} cannot show what this command prints.")
-        if parsed_args.formatter == MACHINE and self.machine_columns and not parsed_args.columns:
-            parsed_args.columns = list(self.machine_columns)
+        machine = parsed_args.formatter == MACHINE
+        later = machine and self.app.machine_form == LATER_FORM
+        self.with_fractions = machine and not later
+        parsed_args.record_type = None if later else self.record_type
+        parsed_args.skip_header = self.app.options.skip_header
+        self._arrangement = Arrangement(
+            self.columns,
+            self._format.columns,
+            parsed_args.columns,
+            (self.later_machine_columns if later else self.machine_columns if machine else ()) or self.default_columns,
+            self.size_columns if self.app.options.human_readable else None,
+        )
+        parsed_args.columns = [*self._format.columns, *parsed_args.columns]
         code = super().run(parsed_args)
         if self.failure is not None:
             raise self.failure
@@ -147,6 +177,7 @@ class Displaying(DisplayCommandBase[Any], Verb):
 
     def produce_output(self, parsed_args: argparse.Namespace, column_names: Sequence[str], data: Any) -> int:
         """Print, and notice if nobody reads it."""
+        parsed_args.columns = self._arrangement.shown
         try:
             code = super().produce_output(parsed_args, column_names, data)  # type: ignore[safe-super] # Lister or ShowOne
             self.app.stdout.flush()
@@ -155,8 +186,8 @@ class Displaying(DisplayCommandBase[Any], Verb):
         return code
 
     def _check_columns(self, wanted: Sequence[str]) -> None:
-        known = {_normalised(column) for column in self.columns}
-        unknown = [column for column in wanted if _normalised(column) not in known]
+        known = {normalised(column) for column in self.columns}
+        unknown = [column for column in wanted if normalised(column) not in known]
         if unknown:
             raise UsageError(f"There is no column {unknown[0]!r}; the columns are: {', '.join(self.columns)}.")
 
@@ -172,7 +203,8 @@ class ListVerb(Displaying, Lister):
 
     def take_action(self, parsed_args: argparse.Namespace) -> tuple[Sequence[str], Iterable[Sequence[Any]]]:
         """cliff's entry."""
-        return self.columns, list(self.rows(parsed_args))
+        rows = [self._arrangement.row(cells) for cells in self.rows(parsed_args)]
+        return self._arrangement.names, rows
 
 
 class RecordVerb(Displaying, ShowOne):
@@ -186,13 +218,9 @@ class RecordVerb(Displaying, ShowOne):
 
     def take_action(self, parsed_args: argparse.Namespace) -> tuple[Sequence[str], Sequence[Any]]:
         """cliff's entry."""
-        return self.columns, self.record(parsed_args)
+        return self._arrangement.names, self._arrangement.row(self.record(parsed_args))
 
 
 def first_line(thing: type) -> str:
     """The first sentence of a class's docstring."""
     return (thing.__doc__ or "").strip().partition("\n")[0]
-
-
-def _normalised(column: str) -> str:
-    return column.lower().strip().replace(" ", "_")

@@ -73,11 +73,25 @@ CORE_SETTINGS = (
         minimum=0,
     ),
     Setting(
+        "metadata_copies",
+        SettingType.BOOLEAN,
+        True,
+        "Keep a copy of each version's metadata in the store, from which `backy2 recover` makes a lost database again.",
+    ),
+    Setting(
         "logfile",
         SettingType.PATH,
         None,
         "File that the log is appended to. Without it /var/log/backy2.log for root, and for others (and wherever "
         "$XDG_STATE_HOME is set) backy2/backy2.log in $XDG_STATE_HOME or ~/.local/state.",
+    ),
+    Setting(
+        "machine_output",
+        SettingType.TEXT,
+        "2.9",
+        "Release of the original whose form `backy2 -m` has. From 2.10.2 on (2.13) lines have no column type, times no "
+        "fraction, and ls ends with the column expire.",
+        choices=("2.9", "2.13"),
     ),
     Setting("process_name", SettingType.TEXT, "backy2", "What the title of the process begins with."),
     Setting("disabled_listeners", SettingType.LIST, (), "Installed listeners that are not to be told of events."),
@@ -110,7 +124,9 @@ class CoreSettings:
     lease_s: float
     abandon_incomplete_s: float
     rm_min_age_days: float
+    metadata_copies: bool
     logfile: str
+    machine_output: str
     process_name: str
     disabled_listeners: tuple[str, ...]
     required_listeners: tuple[str, ...]
@@ -132,7 +148,9 @@ def core_settings(values: Mapping[str, Any]) -> CoreSettings:
         lease_s=values["lease"],
         abandon_incomplete_s=values["abandon_incomplete_after"],
         rm_min_age_days=values["disallow_rm_when_younger_than_days"],
+        metadata_copies=values["metadata_copies"],
         logfile=values["logfile"] or str(default_log_file()),
+        machine_output=values["machine_output"],
         process_name=values["process_name"],
         disabled_listeners=values["disabled_listeners"],
         required_listeners=values["required_listeners"],

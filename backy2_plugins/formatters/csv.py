@@ -1,15 +1,16 @@
-"""Formatter ``csv``: a header line and comma-separated values."""
+"""Formatter ``csv``: a header line (not under ``backy2 -s``) and comma-separated values."""
 
 from __future__ import annotations
 
 import argparse
+import itertools
 from collections.abc import Iterable, Sequence
 from typing import Any, TextIO
 
 from cliff.formatters.commaseparated import CSVLister
 
 from backy2_core.api import API_VERSION, ListFormatter, SingleFormatter, hookimpl
-from backy2_plugins.formatters.flat import flat_row
+from backy2_plugins.formatters.flat import flat_row, header_is_skipped
 
 backy2_api_version = API_VERSION
 
@@ -25,7 +26,13 @@ class CSVFormatter(CSVLister, SingleFormatter):
         parsed_args: argparse.Namespace,
     ) -> None:
         """Write the header line and a line for each row."""
-        super().emit_list(column_names, (flat_row(row) for row in data), stdout, parsed_args)
+        lines = itertools.chain([column_names], (flat_row(row) for row in data))
+        if header_is_skipped(parsed_args):
+            next(lines)
+        # For cliff the header is a line like any other.
+        first = next(lines, None)
+        if first is not None:
+            super().emit_list(first, lines, stdout, parsed_args)
 
     def emit_one(
         self, column_names: Sequence[str], data: Sequence[Any], stdout: TextIO, parsed_args: argparse.Namespace

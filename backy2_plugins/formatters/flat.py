@@ -1,7 +1,8 @@
-"""Cells as one text each, for formats that know no lists and no null."""
+"""What simple text formats share: cells as one text each, and whether there is a header."""
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,6 +15,11 @@ def flat_cell(cell: Any) -> Any:
     if value is None:
         return ""
     return ",".join(map(str, value)) if isinstance(value, (list, tuple)) else value
+
+
+def header_is_skipped(parsed_args: argparse.Namespace) -> bool:
+    """True if the names of the columns are not wanted (``backy2 -s``)."""
+    return bool(getattr(parsed_args, "skip_header", False))
 
 
 def flat_row(row: Sequence[Any]) -> list[Any]:

@@ -3,7 +3,8 @@
 A header line, then a line for each row; values stand between ``|`` without padding. Where the command has a record type
 (``version``, ``statistics``), a leading column ``type`` holds it. Times are UTC, ``YYYY-MM-DD HH:MM:SS``; yes and no are 1
 and 0; lists are joined by commas. A backslash, a ``|`` or a line break within a value is written with a backslash before
-it (``\\\\``, ``\\|``, ``\\n``, ``\\r``), so that a line always has as many separators as the header.
+it (``\\\\``, ``\\|``, ``\\n``, ``\\r``), so that a line always has as many separators as the header. ``backy2 -s`` leaves
+the header out.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from typing import Any, TextIO
 from cliff.columns import FormattableColumn
 
 from backy2_core.api import API_VERSION, ListFormatter, SingleFormatter, hookimpl
-from backy2_plugins.formatters.flat import flat_cell
+from backy2_plugins.formatters.flat import flat_cell, header_is_skipped
 
 backy2_api_version = API_VERSION
 
@@ -48,7 +49,8 @@ class MachineFormatter(ListFormatter, SingleFormatter):
     ) -> None:
         """Write the header line and a line for each row."""
         record_type: str | None = getattr(parsed_args, "record_type", None)
-        self._write(stdout, ["type"] if record_type else [], column_names)
+        if not header_is_skipped(parsed_args):
+            self._write(stdout, ["type"] if record_type else [], column_names)
         for row in data:
             self._write(stdout, [record_type] if record_type else [], row)
 

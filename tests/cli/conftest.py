@@ -94,3 +94,16 @@ class Backy:
 def backy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Backy:
     """An installation without anything in it yet."""
     return Backy(tmp_path, monkeypatch)
+
+
+@pytest.fixture
+def slow(backy: Backy) -> Backy:
+    """Writes so slowly (until ``$SPEED`` is 0) that a backup is still running whenever one looks."""
+    config = backy.folder / "config" / "backy2" / "plugins.cfg"
+    config.parent.mkdir(parents=True)
+    config.write_text(
+        f"[backy2]\nblock_size = 64k\n[data_backend]\npath = {backy.folder}/data/blobs\nbandwidth_write = %(env:SPEED)s\n"
+    )
+    backy.patch.setenv("SPEED", "300k")
+    backy.ok("initdb")
+    return backy

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import io
+import json
 import os
 import signal
 import subprocess
@@ -155,18 +156,6 @@ def test_a_difference_to_the_source_ends_with_20_and_marks_nothing(backy: Backy)
     assert backy.ok("ls", "-f", "value", "-c", "state") == "valid\n"
 
 
-@pytest.fixture
-def slow(backy: Backy) -> Backy:
-    """Writes so slowly that a backup is still running whenever one looks."""
-    config = backy.folder / "config" / "backy2" / "plugins.cfg"
-    config.parent.mkdir(parents=True)
-    config.write_text(
-        f"[backy2]\nblock_size = 64k\n[data_backend]\npath = {backy.folder}/data/blobs\nbandwidth_write = 300k\n"
-    )
-    backy.ok("initdb")
-    return backy
-
-
 ENDS = ((signal.SIGINT, 130, "interrupted"), (signal.SIGTERM, 143, "SIGTERM"), (signal.SIGHUP, 129, "SIGHUP"))
 
 
@@ -182,7 +171,11 @@ def test_a_signal_ends_a_backup_in_order(slow: Backy, number: signal.Signals, co
     assert word in err
     assert f"(exit code {code})" in slow.log_file.read_text(encoding="utf-8").splitlines()[-1]
     assert slow.ok("jobs", "-f", "value") == "", "the lease must be given back"
-    assert slow.ok("ls", "-f", "value", "-c", "state") == "incomplete\n"
+    uid, state = slow.ok("ls", "-f", "value", "-f", "uid,state").split()
+    assert state == "incomplete"
+    slow.patch.setenv("SPEED", "0")
+    assert slow.ok("-m", "backup", "-c", uid, slow.image, "vm") == f"{uid}\n"
+    assert json.loads(slow.ok("scrub", "-f", "json", uid))["state"] == "valid"
 
 
 def test_nohup_protects_from_a_hang_up(slow: Backy) -> None:

@@ -126,15 +126,21 @@ def test_other_units_than_bytes_are_counted() -> None:
     assert Snapshot("x", 100, "blocks", 50, 10.0).speed_and_rest == "5.0 blocks/s, ETA 10s"
 
 
-def test_the_process_title_says_how_far_it_is() -> None:
+def test_the_process_title_says_what_runs_how_far_it_is_and_how_long_it_takes() -> None:
+    uid = "52da2130-2929-11e7-bde0-003048d74f6c"
     script = (
         "from backy2_core.cli.progress import *; t = Title('backy2');"
         "show = lambda: print(open('/proc/self/cmdline').read().rstrip('\\0'));"
-        "t.show(Snapshot('Backing up vm1', 1000, 'B', 123)); show(); t.close(); show()"
+        f"t.show(Snapshot('Scrubbing Version {uid}', 10 ** 9, 'B')); show();"
+        f"t.show(Snapshot('Scrubbing Version {uid}', 10 ** 9, 'B', 123 * 10 ** 6, 1.5)); show();"
+        "t.close(); show()"
     )
     ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
-    assert ended.stdout.splitlines() == ["backy2 [Backing up vm1 (12.3%)]", "backy2"]
-    assert Title.__doc__
+    assert ended.stdout.splitlines() == [
+        f"backy2 [Scrubbing Version {uid} (0.0%)]",
+        f"backy2 [Scrubbing Version {uid} (12.3%) 82.0 MB/s ETA 11s]",
+        "backy2",
+    ]
 
 
 def on_terminal(backy: Backy, *argv: str) -> tuple[int, str, str]:
@@ -163,8 +169,30 @@ def test_a_terminal_shows_a_bar_and_the_output_none(backy: Backy, monkeypatch: p
     monkeypatch.setenv("TERM", "xterm")
     code, out, seen = on_terminal(backy, "backup", "--format", "value", "--column", "name", backy.image, "vm")
     assert (code, out) == (0, "vm\n")
-    assert re.search(r"Backing up vm  \[=* *\] +\d+\.\d%", seen)
+    assert re.search(r"Backing up Version [0-9a-f-]+\.\.\.  \[=* *\] +\d+\.\d%", seen)
     assert seen.endswith("\r\x1b[K"), "the bar must leave nothing behind"
+
+
+def test_the_titles_of_backup_restore_and_scrub_name_the_version(
+    backy: Backy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    titles: list[str] = []
+    monkeypatch.setattr(Title, "_set", staticmethod(titles.append))
+    uid, target = backy.backup(), f"file://{backy.folder}/out"
+    backy.ok("restore", uid, target)
+    backy.ok("scrub", uid)
+    begun = [title for title in titles if title.endswith("(0.0%)]")]
+    assert begun == [
+        f"backy2 [Backing up Version {uid} from {backy.image} (0.0%)]",
+        f"backy2 [Restoring Version {uid} to {target} (0.0%)]",
+        f"backy2 [Scrubbing Version {uid} (0.0%)]",
+    ]
+
+
+def test_a_long_action_leaves_room_for_the_bar() -> None:
+    action = "Backing up Version 52da2130-2929-11e7-bde0-003048d74f6c from file:///dev/vg0/a-long-name"
+    line = bar_line(Snapshot(action, GIB, "B", GIB // 2, 5.0), 79)
+    assert re.fullmatch(r"Backing up Version 52da[0-9a-f-]+\.\.\.  \[=+ +\]   50\.0%  107\.4 MB/s, ETA 5s", line)
 
 
 @pytest.mark.parametrize("option", ["-m", "-q"])

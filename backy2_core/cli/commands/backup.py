@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from backy2_core.cli.arguments import DATE_HELP, moment, split_tags
 from backy2_core.cli.formats import MACHINE
 from backy2_core.cli.verbs import RecordVerb
 from backy2_core.errors import (
@@ -36,8 +38,12 @@ class Backup(RecordVerb):
     Reads SOURCE (a URL such as file:///dev/vg0/vm1 or rbd://pool/image@snapshot) and stores
     what is not stored yet. With a list of changed ranges (-r) only those are read; all other
     blocks are taken from the version given with -f, or are zeros without one. An interrupted
-    backup leaves an incomplete version, which -c continues with the same arguments.
-    Prints the new version; under -m only its uid.
+    backup leaves an incomplete version, which -c continues with the same arguments; its tags and
+    expiry date stay. Prints the new version; under -m only its uid.
+
+    Without -t the version gets the tag b_daily if no valid version of that name from today has
+    it, b_weekly if none from the last 7 days, today included, and b_monthly if none from the
+    last 30. Days are those of UTC. With -t it gets only the tags given, and with -t '' none.
     """
 
     example = """
@@ -89,7 +95,10 @@ class Backup(RecordVerb):
         )
         parser.add_argument("-f", "--from-version", metavar="UID", help="take unchanged blocks from this version")
         parser.add_argument(
-            "-t", "--tag", action="append", default=[], metavar="TAG", help="a tag, or several with commas; repeatable"
+            "-t", "--tag", action="append", metavar="TAG", help="a tag, or several with commas; repeatable"
+        )
+        parser.add_argument(
+            "-e", "--expire", type=moment, metavar="DATE", help=f"not needed any more from this date on: {DATE_HELP}"
         )
         parser.add_argument("-c", "--continue-version", metavar="UID", help="continue this incomplete version")
 
@@ -120,11 +129,6 @@ class Backup(RecordVerb):
         return super().produce_output(parsed_args, column_names, data)
 
 
-def split_tags(texts: Iterable[str]) -> frozenset[str]:
-    """The tags of all ``-t`` options; each may hold several with commas between."""
-    return frozenset(tag for text in texts for part in text.split(",") if (tag := part.strip()))
-
-
 def _request(meta: MetaBackend, parsed_args: argparse.Namespace) -> BackupRequest:
     from backy2_core.engine.lookup import find_version
     from backy2_core.engine.requests import BackupRequest
@@ -134,11 +138,20 @@ def _request(meta: MetaBackend, parsed_args: argparse.Namespace) -> BackupReques
         source=parsed_args.source,
         name=parsed_args.name,
         snapshot_name=parsed_args.snapshot_name,
-        tags=split_tags(parsed_args.tag),
+        tags=_tags(meta, parsed_args),
         hints=None if parsed_args.hints is None else _read_hints(parsed_args.hints),
         base=find_version(meta, base).uid if base else None,
         resume=find_version(meta, resume).uid if resume else None,
+        expire=parsed_args.expire,
     )
+
+
+def _tags(meta: MetaBackend, parsed_args: argparse.Namespace) -> frozenset[str]:
+    from backy2_core.engine.tagging import automatic_tags_of
+
+    if parsed_args.tag is not None:
+        return split_tags(parsed_args.tag)
+    return automatic_tags_of(meta, parsed_args.name, datetime.now(UTC))
 
 
 def _read_hints(path: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from backy2_core.cli.verbs import ListVerb
@@ -20,7 +21,7 @@ class Ls(ListVerb):
 
     By name, then date. Without arguments all of them; NAME and the options narrow that down,
     and combine. `size` counts blocks. Times are UTC. Under -m the columns are those of
-    the original backy2 2.9.
+    the original backy2 2.9, or of 2.13 where machine_output is configured so.
     """
 
     example = """
@@ -31,6 +32,7 @@ class Ls(ListVerb):
     exits = (ConfigError, PluginError, MetaBackendError)
     columns = (*_ORIGINAL, "expire", "state")
     machine_columns = _ORIGINAL
+    later_machine_columns = (*_ORIGINAL, "expire")
     record_type = "version"
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
@@ -38,22 +40,28 @@ class Ls(ListVerb):
         parser.add_argument("name", nargs="?", metavar="NAME", help="only versions of this name")
         parser.add_argument("-s", "--snapshot-name", metavar="SNAPSHOT", help="only those of this snapshot name")
         parser.add_argument("-t", "--tag", metavar="TAG", help="only those with this tag")
+        parser.add_argument("-e", "--expired", action="store_true", help="only those whose expiry date is past")
 
     def rows(self, parsed_args: argparse.Namespace) -> Iterable[Sequence[Any]]:
         """A row a version."""
         from backy2_core.model.version import VersionFilter
 
         which = VersionFilter(name=parsed_args.name, snapshot_name=parsed_args.snapshot_name, tag=parsed_args.tag)
+        now = datetime.now(UTC)
         with self.installation() as installation:
-            return [_row(version) for version in installation.meta.versions(which)]
+            return [
+                _row(version, fraction=self.with_fractions)
+                for version in installation.meta.versions(which)
+                if not parsed_args.expired or (version.expire is not None and version.expire < now)
+            ]
 
 
-def _row(version: Version) -> Sequence[Any]:
+def _row(version: Version, *, fraction: bool) -> Sequence[Any]:
     from backy2_core.cli.cells import Moment, Names
     from backy2_core.model.version import VersionState
 
     return (
-        Moment(version.date),
+        Moment(version.date, fraction=fraction),
         version.name,
         version.snapshot_name,
         version.geometry.count,

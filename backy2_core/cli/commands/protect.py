@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import logging
 
+from backy2_core.cli.arguments import UID_HELP
 from backy2_core.cli.verbs import PlainVerb
 from backy2_core.errors import ConfigError, MetaBackendError, NotFoundError, PluginError, RefusedError
 
@@ -25,7 +26,7 @@ class Protect(PlainVerb):
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         """The version."""
-        parser.add_argument("uid", metavar="UID", help="the version: its uid, the beginning of it, or latest:NAME")
+        parser.add_argument("uid", metavar="UID", help=UID_HELP)
 
     def act(self, parsed_args: argparse.Namespace) -> None:
         """Protect."""

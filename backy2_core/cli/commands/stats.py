@@ -35,19 +35,29 @@ _UID_LENGTH = 36
 class Stats(ListVerb):
     """Show what finished backups read and wrote.
 
-    A row a backup by date, also of versions that were removed since. Each block counts once as
-    written (stored anew), dedup (read, and found stored already), sparse (all zero) or kept
-    (taken over unread). Times are UTC. Under -m the columns are those of the original
-    backy2 2.9, which knew no kept blocks.
+    A row a backup that came to its end, by date, also of versions that were removed since. Times
+    are UTC. The list is empty if there is no backup of that UID. What the columns count:
+
+    read: what was read from the source. Of a plain backup all but the ranges that the source
+    itself knows to be empty; of one with hints (-r) the blocks that a hint touches.
+    written: what was read and stored anew.
+    dedup: what was read and found stored already, in any version.
+    sparse: what is all zero, and so never stored: found so when it was read, empty by the hint or
+    by the source, or neither hinted nor in a base version.
+    kept (only if asked for with -f or -c): what was taken over from the base version unread.
+
+    written, dedup, sparse and kept together are the whole version: each block counts in one of
+    them. A continued backup (-c) counts only the blocks of its last run.
     """
 
     example = """
     backy2 stats -l 10
     backy2 stats latest:vm1 -f json
+    backy2 stats -f 'date,name,bytes written,bytes kept'
     """
-    exits = (ConfigError, PluginError, MetaBackendError, NotFoundError)
+    exits = (ConfigError, PluginError, MetaBackendError)
     columns = (*_ORIGINAL, "bytes kept", "blocks kept")
-    machine_columns = _ORIGINAL
+    default_columns = _ORIGINAL
     record_type = "statistics"
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
@@ -60,8 +70,12 @@ class Stats(ListVerb):
     def rows(self, parsed_args: argparse.Namespace) -> Iterable[Sequence[Any]]:
         """A row a backup."""
         with self.installation() as installation:
-            uid = _full_uid(installation.meta, parsed_args.uid) if parsed_args.uid else None
-            return [_row(entry) for entry in installation.meta.statistics(uid, parsed_args.limit)]
+            try:
+                uid = _full_uid(installation.meta, parsed_args.uid) if parsed_args.uid else None
+            except NotFoundError:
+                return []
+            entries = installation.meta.statistics(uid, parsed_args.limit)
+            return [_row(entry, fraction=self.with_fractions) for entry in entries]
 
 
 def count(text: str) -> int:
@@ -80,12 +94,12 @@ def _full_uid(meta: MetaBackend, text: str) -> VersionUid:
     return VersionUid(text) if len(text) == _UID_LENGTH else find_version(meta, text).uid
 
 
-def _row(entry: Statistics) -> Sequence[Any]:
+def _row(entry: Statistics, *, fraction: bool) -> Sequence[Any]:
     from backy2_core.cli.cells import Moment
 
     counts = entry.counts
     return (
-        Moment(entry.date),
+        Moment(entry.date, fraction=fraction),
         entry.uid,
         entry.name,
         entry.size_bytes,
