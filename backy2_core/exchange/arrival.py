@@ -13,9 +13,10 @@ from itertools import groupby
 
 from backy2_core.contracts.meta_backend import NewSegment
 from backy2_core.engine.context import Engine
+from backy2_core.engine.copies import write_copy
+from backy2_core.engine.copy_files import delete_head
 from backy2_core.engine.foreign import begin_take_over
 from backy2_core.engine.lease import Lease
-from backy2_core.engine.store import delete_marker, write_marker
 from backy2_core.engine.stored_map import batches
 from backy2_core.errors import BackyError, BlobConflictError, BlobGoneError, ExchangeError
 from backy2_core.exchange.arriving import ArrivingBlock, ArrivingVersion
@@ -49,7 +50,7 @@ def arrive(engine: Engine, lease: Lease, version: ArrivingVersion, blocks: Itera
     try:
         digest, lost = _Arrival(engine, lease, made).take_in(blocks)
         _check(version, digest, lost)
-        write_marker(engine.data, made, digest)
+        write_copy(engine, made, digest, version.statistics, damaged=version.damaged)
         arrived = engine.meta.finish_version(lease.id, made.id, digest, None, damaged=version.damaged)
         engine.meta.add_statistics(version.statistics)
     except BaseException:
@@ -199,6 +200,6 @@ def _check(version: ArrivingVersion, digest: bytes, lost: int) -> None:
 def _take_back(engine: Engine, version: Version) -> None:
     try:
         engine.meta.remove_version(version.id, protected_too=True)
-        delete_marker(engine.data, version.uid)
+        delete_head(engine.data, version.uid)
     except BackyError as error:
         log.warning("What was recorded of version %s is left for the next cleanup: %s", version.uid, error)
