@@ -10,10 +10,11 @@ import pytest
 
 # Fixtures of the crash tests: children that can be stopped at a point of their work.
 from tests.crash.conftest import quick_folder, world, zygote
+from tests.engine.conftest import place
 from tests.faults.site import Site
 from tests.sources.machine import loop_device
 
-__all__ = ["loop_device", "quick_folder", "site", "world", "zygote"]
+__all__ = ["loop_device", "place", "quick_folder", "site", "world", "zygote"]
 
 _MEMORY = Path("/dev/shm")
 

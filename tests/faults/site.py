@@ -33,10 +33,9 @@ class Ended:
     err: str
 
     @property
-    def record(self) -> dict[str, Any]:
+    def record(self) -> Any:
         """What it printed with ``--format json``."""
-        found: dict[str, Any] = json.loads(self.out)
-        return found
+        return json.loads(self.out)
 
 
 class Site:
@@ -63,6 +62,7 @@ class Site:
             "lease": "1s",
             "logfile": self.log,
         } | dict(core or {})
+        self.command = [sys.executable, "-W", "error", "-m", "backy2_core.cli.main"]
         self._targets = 0
         self.configure()
 
@@ -98,7 +98,7 @@ class Site:
     def start(self, *argv: str, slow: bool = False, **options: Any) -> subprocess.Popen[str]:
         """Start a command as a process."""
         config = self.folder / ("slow.cfg" if slow else "plugins.cfg")
-        command = [sys.executable, "-W", "error", "-m", "backy2_core.cli.main", "--config", str(config), *argv]
+        command = [*self.command, "--config", str(config), *argv]
         pipes: dict[str, Any] = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
         return subprocess.Popen(command, text=True, **(pipes | options))
 
@@ -193,6 +193,11 @@ class Site:
         """What a query finds in the database."""
         with closing(sqlite3.connect(self.database, timeout=60)) as connection:
             return connection.execute(query).fetchall()
+
+    def execute(self, statement: str) -> None:
+        """Change the database."""
+        with closing(sqlite3.connect(self.database, timeout=60)) as connection, connection:
+            connection.execute(statement)
 
     def _put(self) -> int:
         return len(list(self.store.glob(".backy2-tmp/*/*"))) + len(list(self.store.glob("??/??/*.blob")))
