@@ -52,4 +52,5 @@ def _options(core: CoreSettings) -> Options:
         lease_s=core.lease_s,
         abandon_incomplete_s=core.abandon_incomplete_s,
         rm_min_age_days=core.rm_min_age_days,
+        metadata_copies=core.metadata_copies,
     )

@@ -12,6 +12,7 @@ from backy2_core.contracts.source import Source
 from backy2_core.engine.appender import Appender
 from backy2_core.engine.buffers import BufferPool, buffer_count
 from backy2_core.engine.context import Engine
+from backy2_core.engine.copies import write_copy
 from backy2_core.engine.damage import trusted_map
 from backy2_core.engine.digest import ZeroTest, hash_function
 from backy2_core.engine.drafting import draft_segments
@@ -24,7 +25,7 @@ from backy2_core.engine.pool import WorkerPool
 from backy2_core.engine.requests import BackupRequest, BackupResult
 from backy2_core.engine.sample import check_sample
 from backy2_core.engine.stages import Reader, Storer
-from backy2_core.engine.store import check_place, write_marker
+from backy2_core.engine.store import check_place
 from backy2_core.engine.stored_map import StoredMap
 from backy2_core.engine.transfer import Crew, Transfer
 from backy2_core.errors import BackyError, NotFoundError, RefusedError
@@ -76,8 +77,9 @@ def backup(engine: Engine, request: BackupRequest) -> BackupResult:
             version = task.resume or engine.meta.create_version(lease.id, _new_version(task))
             log.info("Backing up %s as version %s of %s", request.source, version.uid, request.name)
             digest, counts = _transfer(engine, lease, task, version, runs, base)
-            write_marker(engine.data, version, digest)
             statistics = _statistics(version, counts, time.monotonic() - began)
+            lease.confirm()
+            write_copy(engine, version, digest, [statistics], base=task.base)
             version = engine.meta.finish_version(lease.id, version.id, digest, statistics)
     engine.notify(BackupFinished(version, statistics))
     return BackupResult(version, statistics)

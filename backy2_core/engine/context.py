@@ -32,6 +32,7 @@ class Options:
     lease_s: float = 300.0
     abandon_incomplete_s: float = 7 * 86400.0
     rm_min_age_days: float = 0.0
+    metadata_copies: bool = True
     host: str = field(default_factory=socket.gethostname)
 
     @property

@@ -1,15 +1,12 @@
-"""The store's identity, and the marker that each version leaves in it.
+"""The store's identity, by which a store and a database are not taken for others.
 
-Two documents keep a store and a database from being taken for others. ``store.json`` carries the store's identity, made
-once. ``versions/UID.json`` says that the store holds data of that version, from before the version becomes valid until it
-is removed. Both are JSON objects; readers ignore keys they do not know.
+``store.json`` carries it, made once: a JSON object, of which readers ignore keys they do not know.
 """
 
 from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Iterator
 
 from backy2_core.contracts.data_backend import DataBackend
 from backy2_core.contracts.meta_backend import MetaBackend
@@ -17,10 +14,9 @@ from backy2_core.engine.stored_map import StoredMap, batches
 from backy2_core.errors import StoreIdentityError
 from backy2_core.model.blob import StoreId
 from backy2_core.model.segment import blob_ids
-from backy2_core.model.version import Version, VersionUid
+from backy2_core.model.version import Version
 
 STORE_DOCUMENT = "store.json"
-VERSIONS = "versions/"
 FORMAT = 1
 
 _BATCH = 16
@@ -68,37 +64,6 @@ def _elsewhere(meta: MetaBackend, version: Version, store: StoreId) -> str:
         f"The blobs of version {version.uid} are in {places.get(store, 'an unknown store')}, which is not the one that"
         " is configured now. Nothing was read or written; configure that store for this version."
     )
-
-
-def write_marker(data: DataBackend, version: Version, digest: bytes) -> None:
-    """Say in the store that it holds data of this version; durable on return."""
-    marker = {
-        "format": FORMAT,
-        "uid": version.uid,
-        "name": version.name,
-        "snapshot_name": version.snapshot_name,
-        "date": version.date.isoformat(),
-        "size_bytes": version.geometry.size_bytes,
-        "block_size": version.geometry.block_size,
-        "hash": version.hash,
-        "digest": digest.hex(),
-    }
-    data.write_document(_marker_name(version.uid), json.dumps(marker, indent=1).encode())
-
-
-def delete_marker(data: DataBackend, uid: VersionUid) -> None:
-    """Take back what :func:`write_marker` said; no error if it is not there."""
-    data.delete_document(_marker_name(uid))
-
-
-def marked_versions(data: DataBackend) -> Iterator[VersionUid]:
-    """Uids of the versions that the store knows of."""
-    for name in data.list_documents(VERSIONS):
-        yield VersionUid(name.removeprefix(VERSIONS).removesuffix(".json"))
-
-
-def _marker_name(uid: VersionUid) -> str:
-    return f"{VERSIONS}{uid}.json"
 
 
 def _identity(data: DataBackend) -> str | None:
