@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import os
 import sqlite3
 from contextlib import closing
@@ -9,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from backy2_core.cli.main import main
 from tests.cli.conftest import MIB, Backy
 
 BLOCK = 4 * MIB
@@ -102,10 +105,40 @@ def table_prefix(connection: sqlite3.Connection) -> str:
 
 
 def test_a_damaged_segment_is_told_after_the_lines_with_exit_code_20(backy: Backy, pair: tuple[str, str]) -> None:
-    sql(backy, "UPDATE {prefix}segments SET data = substr(data, 25) || substr(data, 1, 24) WHERE id = 1")
+    sql(backy, "UPDATE {prefix}segments SET data = CAST(substr(data, 25) || substr(data, 1, 24) AS BLOB) WHERE id = 1")
     ended = backy.call("diff-meta", *pair)
     assert (ended.code, len(ended.out.splitlines())) == (20, 5)
     assert "4 blocks could not be compared" in ended.err
+
+
+class RemovesWhenWrittenTo(io.StringIO):
+    """Standard output that removes a version, with all that only it has, once the first lines are there."""
+
+    def __init__(self, backy: Backy, uid: str) -> None:
+        super().__init__()
+        self._commands = [("rm", uid), ("cleanup",), ("cleanup",)]
+        self._backy = backy
+
+    def write(self, text: str) -> int:
+        while self._commands:
+            assert self._backy.run(*self._commands.pop(0)).code == 0
+        return super().write(text)
+
+
+def test_a_version_that_is_removed_meanwhile_is_not_called_damaged(backy: Backy) -> None:
+    backy.ok("ls")  # sets up the database
+    options, uids = ("-c", other_settings(backy, "block_size: 512")), []
+    for letter in (b"a", b"b"):
+        with Path(backy.image.removeprefix("file://")).open("wb") as image:
+            image.seek(512 * 128 * 100)
+            image.write(letter * 512)
+        uids.append(backy.ok(*options, "-m", "backup", backy.image, "vm").strip())
+    with (
+        contextlib.redirect_stdout(RemovesWhenWrittenTo(backy, uids[0])),
+        contextlib.redirect_stderr(io.StringIO()) as err,
+    ):
+        code = main(("diff-meta", *uids))
+    assert (code, f"There is no version {uids[0]}" in err.getvalue()) == (16, True)
 
 
 def test_a_reader_that_went_away_is_no_noise(backy: Backy, pair: tuple[str, str]) -> None:

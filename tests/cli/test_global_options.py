@@ -12,8 +12,8 @@ from backy2_core import __version__
 from tests.cli.conftest import Backy
 
 VERBS = (
-    "backup", "cleanup", "help", "initdb", "jobs", "ls", "plugins list", "plugins show", "protect", "restore", "rm", "scrub",
-    "stats", "unprotect",
+    "backup", "cleanup", "diff-meta", "du", "help", "initdb", "jobs", "ls", "plugins list", "plugins show", "protect",
+    "restore", "rm", "scrub", "stats", "unprotect",
 )  # fmt: skip
 
 
