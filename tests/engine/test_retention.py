@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import pytest
 
 from backy2_core.engine.lookup import find_version, latest_valid
-from backy2_core.engine.retention import protect, remove, unprotect
+from backy2_core.engine.retention import add_tags, protect, remove, remove_tags, set_expire, unprotect
 from backy2_core.errors import NotFoundError, RefusedError, UsageError
 from backy2_core.model.version import VersionState
 from tests.engine.place import BLOCK, image
@@ -145,3 +147,31 @@ def test_latest_of_a_name_without_valid_versions_is_not_found(place, text):
     place.uid(image("a"))
     with pytest.raises(NotFoundError):
         find_version(place.meta, text)
+
+
+def test_tags_are_added_and_taken_and_what_is_so_already_is_no_error(place):
+    uid = place.uid(image("a"))
+    add_tags(place.meta, place.version(uid), {"one", "two"})
+    add_tags(place.meta, place.version(uid), {"two", "three"})
+    assert place.version(uid).tags == {"one", "two", "three"}
+    remove_tags(place.meta, place.version(uid), {"one", "never there"})
+    assert place.version(uid).tags == {"two", "three"}
+
+
+def test_an_expiry_date_is_set_and_cleared_and_removes_nothing(place):
+    uid, past = place.uid(image("a")), datetime(2001, 2, 3, 4, 5, 6, tzinfo=UTC)
+    set_expire(place.meta, place.version(uid), past)
+    assert place.version(uid).expire == past
+    place.cleanup()
+    assert place.restored(uid) == image("a")
+    set_expire(place.meta, place.version(uid), None)
+    assert place.version(uid).expire is None
+
+
+def test_a_version_that_is_gone_is_neither_tagged_nor_dated(place):
+    uid = place.uid(image("a"))
+    seen = place.version(uid)
+    remove(place.engine, seen)
+    for change in (lambda: add_tags(place.meta, seen, {"x"}), lambda: set_expire(place.meta, seen, None)):
+        with pytest.raises(NotFoundError):
+            change()
