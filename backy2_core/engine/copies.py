@@ -1,9 +1,9 @@
 """The copy of a version's metadata in the store, from which ``backy2 recover`` makes the version again.
 
-A copy is written before its version becomes valid: first packs with those segments of its map that no pack holds yet, then
-the document, which refers to packs. What another version of the same name has copied already is referred to where it is, so
-that a copy costs what changed. The document is written last and atomically: whatever is cut off leaves packs that nothing
-refers to, and a cleanup takes them.
+A copy is written before its version becomes valid: first packs with those pieces of its map (16 blocks each) that no pack
+holds yet, then the document, which refers to packs. What another version of the same name has copied already is referred to
+where it is, so that a copy costs what changed. The document is written last and atomically: whatever is cut off leaves packs
+that nothing refers to, and a cleanup takes them.
 """
 
 from __future__ import annotations
@@ -93,7 +93,7 @@ def read_copy(data: DataBackend, uid: VersionUid) -> Document | None:
 
 
 def _patterns(engine: Engine, version: Version, base: Version | None) -> Iterator[tuple[Version, Document]]:
-    """Versions whose copies may hold segments of this one, the likeliest first: its base, then the newest of its name."""
+    """Versions whose copies may hold pieces of this one, the likeliest first: its base, then the newest of its name."""
     for other in filter(None, (base, _newest(engine.meta, version))):
         copy = read_copy(engine.data, other.uid)
         if copy is not None and copy.runs is not None and copy.version.digest == other.digest:

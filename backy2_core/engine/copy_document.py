@@ -1,4 +1,4 @@
-"""The document of a version: all that is known of it, and where in packs the segments of its map are.
+"""The document of a version: all that is known of it, and where in packs the pieces of its map are.
 
 It is one JSON object. Its last member, ``checksum``, is BLAKE2b-256 over all bytes before the comma that precedes it.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -18,7 +18,9 @@ from backy2_core.model.version import Counts, Statistics, Version, VersionId, Ve
 
 FORMAT = 2
 SPARSE_PACK = -1
-"""In place of a pack's number: segments that are all sparse, which need no pack."""
+"""In place of a pack's number: pieces that are all sparse, which need no pack."""
+NOWHERE = -2
+"""In place of a pack's number, only while a copy is made: copied nowhere yet."""
 
 _PERSON = b"backy2 document"
 _CHECKSUM = ',\n"checksum":"{}"}}\n'
@@ -26,14 +28,14 @@ _CHECKSUM_BYTES = len(_CHECKSUM.format("0" * 64))
 
 
 class Pack(NamedTuple):
-    """A pack that a copy refers to: its name, and how many segments are in it."""
+    """A pack that a copy refers to: its name, and how many pieces are in it."""
 
     name: str
-    segments: int
+    pieces: int
 
 
 class Run(NamedTuple):
-    """``length`` segments of a map in a row, at ``first`` and the positions after it in the ``pack``-th of the packs."""
+    """``length`` pieces of a map in a row, at ``first`` and the positions after it in the ``pack``-th of the packs."""
 
     pack: int
     first: int
@@ -96,23 +98,17 @@ def decode_document(uid: VersionUid, content: bytes) -> Document:
 def joined(references: Iterable[tuple[int, int]]) -> list[Run]:
     """Runs of single references (pack, position)."""
     runs: list[Run] = []
-    pack = first = following = -2
+    pack, first, following = NOWHERE, 0, 0
     for number, at in references:
         if number != pack or (at != following and number != SPARSE_PACK):
-            if following != -2:
+            if following > first:
                 runs.append(Run(pack, first, following - first))
-            pack, first, following = number, at, at
+            pack = number
+            first = following = 0 if number == SPARSE_PACK else at
         following += 1
-    if following != -2:
+    if following > first:
         runs.append(Run(pack, first, following - first))
     return runs
-
-
-def single(runs: Iterable[Run]) -> Iterator[tuple[int, int]]:
-    """The references (pack, position) of runs, one a segment."""
-    for pack, first, length in runs:
-        for at in range(first, first + length):
-            yield pack, at
 
 
 def _checksum(content: bytes) -> str:
@@ -163,7 +159,7 @@ def _document(members: dict[str, Any]) -> Document:
     statistics = tuple(_statistics_in(version.uid, entry) for entry in members.get("statistics", ()))
     if "map" not in members:
         return Document(version, statistics)
-    packs = tuple(Pack(str(name), int(segments)) for name, segments in members["packs"])
+    packs = tuple(Pack(str(name), int(pieces)) for name, pieces in members["packs"])
     return Document(version, statistics, packs, _runs(members["map"], packs))
 
 
@@ -204,6 +200,6 @@ def _statistics_in(uid: VersionUid, entry: dict[str, Any]) -> Statistics:
 def _runs(listed: Sequence[Sequence[int]], packs: Sequence[Pack]) -> tuple[Run, ...]:
     runs = tuple(Run(*run) for run in listed)
     for run in runs:
-        if run.pack != SPARSE_PACK and not 0 <= run.first < run.first + run.length <= packs[run.pack].segments:
+        if run.pack != SPARSE_PACK and not 0 <= run.first < run.first + run.length <= packs[run.pack].pieces:
             raise ValueError(f"{run} is not within its pack")
     return runs

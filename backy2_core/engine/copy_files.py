@@ -1,8 +1,9 @@
 """The documents that versions leave in the store: their names, and the one place where their bytes pass.
 
 ``versions/UID.json`` says that the store holds data of that version, from before the version becomes valid until it is
-removed; it is the version's *marker* and the head of its metadata *copy*. ``maps/UID.XXXXXXXX-NNNN.pack`` are *packs*: segments
-of block maps, written for the version UID, that the documents of later versions may refer to as well. A pack is never changed.
+removed; it is the version's *marker* and the head of its metadata *copy*. ``maps/UID.XXXXXXXX-NNNN.pack`` are *packs*:
+pieces of block maps, written for the version UID, that the documents of later versions may refer to as well. A pack is never
+changed.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""Packs: up to 256 segments of block maps, each with all that is known of its blocks.
+"""Packs: pieces of block maps, 16 blocks each, with all that is known of these blocks.
 
 A pack begins with ``backy2 pack 1`` and a line feed, and ends with the BLAKE2b-256 of all before. Between are frames: a
 length (4 bytes, little-endian) and so many bytes of JSON, compressed with zlib. The first is the pack's head; then comes one
-for each segment.
+for every eight pieces.
 """
 
 from __future__ import annotations
@@ -12,39 +12,30 @@ import hashlib
 import json
 import struct
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from itertools import groupby
 from typing import Any, NamedTuple
 
 from backy2_core.errors import DamageError
 from backy2_core.model.blob import LOST, SPARSE, BlobId, BlobRecord, BlobUid, NewBlob
-from backy2_core.model.segment import DIGEST_BYTES, LOST_ENTRY, SPARSE_ENTRY, digest_of, pack_entry
+from backy2_core.model.segment import DIGEST_BYTES
 
-PACK_SEGMENTS = 256
+PIECE_BLOCKS = 16
+PACK_PIECES = 2048
 
+_FRAME_PIECES = 8
 _MAGIC = b"backy2 pack 1\n"
 _PERSON = b"backy2 pack"
 _LENGTH = struct.Struct("<I")
 _LEVEL = 3
-"""Half of a frame is checksums, which nothing makes smaller; higher levels only take longer."""
+"""Most of a frame is checksums, which nothing makes smaller; higher levels only take longer."""
 _SPARSE, _LOST = -1, -2
 
 Known = BlobRecord | BlobId
 """What is known of a block: its blob, or that it is :data:`SPARSE` or :data:`LOST`."""
-
-
-class CopiedSegment(NamedTuple):
-    """A segment out of a pack: its digest as it was recorded, and what is known of its blocks."""
-
-    digest: bytes
-    blocks: list[NewBlob | BlobId]
-
-    @property
-    def is_whole(self) -> bool:
-        """True if these are the blocks that the digest was taken over."""
-        return digest_of(b"".join(map(_entry, self.blocks))) == self.digest
+Copied = NewBlob | BlobId
+"""The same, out of a pack."""
 
 
 class _Description(NamedTuple):
@@ -57,57 +48,40 @@ class _Description(NamedTuple):
     date: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class OpenPack:
-    """A pack that was read and found to be as it was written. Its segments stay compressed until they are asked for."""
-
-    frames: tuple[bytes, ...]
-    descriptions: tuple[_Description, ...]
-    size_bytes: int
-
-    def segment(self, position: int) -> CopiedSegment:
-        """The segment at this position, from 0."""
-        members = json.loads(zlib.decompress(self.frames[position]))
-        return CopiedSegment(bytes.fromhex(members["digest"]), list(self._blocks(members)))
-
-    def _blocks(self, members: dict[str, Any]) -> Iterator[NewBlob | BlobId]:
-        uids, checksums = iter(members["uids"].split()), iter(members["checksums"].split())
-        sizes, envelopes = iter(members.get("stored_sizes", ())), iter(members.get("envelopes", ()))
-        for number, count in members["kinds"]:
-            if number < 0:
-                yield from [SPARSE if number == _SPARSE else LOST] * count
-                continue
-            description = self.descriptions[number]
-            for _ in range(count):
-                yield NewBlob(
-                    uid=BlobUid(next(uids)),
-                    size=description.size,
-                    stored_size=next(sizes, description.size),
-                    hash=description.hash,
-                    checksum=bytes.fromhex(next(checksums)),
-                    key=description.key,
-                    transforms=description.transforms,
-                    envelope=base64.b64decode(next(envelopes, "")),
-                    date=description.date,
-                )
-
-
 class PackBuilder:
     """A pack in the making. Used by one thread."""
 
     def __init__(self) -> None:
+        self._pieces = 0
+        self._waiting: list[Known] = []
         self._frames: list[bytes] = []
         self._descriptions: dict[_Description, int] = {}
 
     def __len__(self) -> int:
-        return len(self._frames)
+        """Number of pieces."""
+        return self._pieces
 
-    def add(self, digest: bytes, blocks: Sequence[Known]) -> None:
-        """Put in the next segment."""
+    def add(self, blocks: Sequence[Known]) -> None:
+        """Put in the next piece: 16 blocks; only the last piece of all may have fewer."""
+        self._waiting += blocks
+        self._pieces += 1
+        if self._pieces % _FRAME_PIECES == 0:
+            self._close_frame()
+
+    def finish(self) -> bytes:
+        """The bytes of the pack."""
+        if self._waiting:
+            self._close_frame()
+        descriptions = [(*shared, date.isoformat(timespec="microseconds")) for *shared, date in self._descriptions]
+        head = _packed({"pieces": self._pieces, "descriptions": descriptions})
+        frames = b"".join(_LENGTH.pack(len(frame)) + frame for frame in (head, *self._frames))
+        return _MAGIC + frames + _checksum(_MAGIC, frames)
+
+    def _close_frame(self) -> None:
+        blocks, self._waiting = self._waiting, []
         records = [block for block in blocks if not isinstance(block, int)]
         kinds = [[number, sum(1 for _ in same)] for number, same in groupby(map(self._kind, blocks))]
         members: dict[str, Any] = {
-            "digest": digest.hex(),
             "kinds": kinds,
             "uids": " ".join([record.uid for record in records]),
             "checksums": " ".join([record.checksum.hex() for record in records]),
@@ -118,18 +92,30 @@ class PackBuilder:
             members["envelopes"] = [base64.b64encode(record.envelope).decode() for record in records]
         self._frames.append(_packed(members))
 
-    def finish(self) -> bytes:
-        """The bytes of the pack."""
-        descriptions = [(*shared, date.isoformat(timespec="microseconds")) for *shared, date in self._descriptions]
-        head = _packed({"segments": len(self._frames), "descriptions": descriptions})
-        frames = b"".join(_LENGTH.pack(len(frame)) + frame for frame in (head, *self._frames))
-        return _MAGIC + frames + _checksum((_MAGIC, frames))
-
     def _kind(self, block: Known) -> int:
         if isinstance(block, int):
             return _SPARSE if block == SPARSE else _LOST
         description = _Description(block.hash, block.key, block.transforms, block.size, block.date)
         return self._descriptions.setdefault(description, len(self._descriptions))
+
+
+class OpenPack:
+    """A pack that was read and found to be as it was written. All of it stays compressed but the frame last asked for."""
+
+    def __init__(self, frames: Sequence[bytes], descriptions: Sequence[_Description]) -> None:
+        self.size_bytes = sum(map(len, frames))
+        self._frames = frames
+        self._descriptions = descriptions
+        self._at = -1
+        self._blocks: list[Copied] = []
+
+    def piece(self, position: int) -> Sequence[Copied]:
+        """The blocks of the piece at this position, from 0."""
+        frame, number = divmod(position, _FRAME_PIECES)
+        if frame != self._at:
+            self._blocks = list(_blocks(json.loads(zlib.decompress(self._frames[frame])), self._descriptions))
+            self._at = frame
+        return self._blocks[number * PIECE_BLOCKS : (number + 1) * PIECE_BLOCKS]
 
 
 def open_pack(name: str, content: bytes | None) -> OpenPack:
@@ -139,15 +125,36 @@ def open_pack(name: str, content: bytes | None) -> OpenPack:
     if not content.startswith(_MAGIC):
         raise DamageError(f"{name} is no pack that this release can read.")
     body, checksum = content[:-DIGEST_BYTES], content[-DIGEST_BYTES:]
-    if _checksum((body,)) != checksum:
+    if _checksum(body) != checksum:
         raise DamageError(f"{name} is damaged: its checksum does not fit.")
     head, *frames = _frames(body)
-    members = json.loads(zlib.decompress(head))
-    descriptions = tuple(
+    descriptions = [
         _Description(hash_name, key, transforms, size, datetime.fromisoformat(date))
-        for hash_name, key, transforms, size, date in members["descriptions"]
-    )
-    return OpenPack(tuple(frames), descriptions, len(content))
+        for hash_name, key, transforms, size, date in json.loads(zlib.decompress(head))["descriptions"]
+    ]
+    return OpenPack(frames, descriptions)
+
+
+def _blocks(members: dict[str, Any], descriptions: Sequence[_Description]) -> Iterator[Copied]:
+    uids, checksums = iter(members["uids"].split()), iter(members["checksums"].split())
+    sizes, envelopes = iter(members.get("stored_sizes", ())), iter(members.get("envelopes", ()))
+    for number, count in members["kinds"]:
+        if number < 0:
+            yield from [SPARSE if number == _SPARSE else LOST] * count
+            continue
+        shared = descriptions[number]
+        for _ in range(count):
+            yield NewBlob(
+                uid=BlobUid(next(uids)),
+                size=shared.size,
+                stored_size=next(sizes, shared.size),
+                hash=shared.hash,
+                checksum=bytes.fromhex(next(checksums)),
+                key=shared.key,
+                transforms=shared.transforms,
+                envelope=base64.b64decode(next(envelopes, "")),
+                date=shared.date,
+            )
 
 
 def _frames(body: bytes) -> Iterator[bytes]:
@@ -163,15 +170,8 @@ def _packed(members: dict[str, Any]) -> bytes:
     return zlib.compress(json.dumps(members, separators=(",", ":")).encode(), _LEVEL)
 
 
-def _checksum(parts: Iterable[bytes]) -> bytes:
+def _checksum(*parts: bytes) -> bytes:
     hasher = hashlib.blake2b(digest_size=DIGEST_BYTES, person=_PERSON)
     for part in parts:
         hasher.update(part)
     return hasher.digest()
-
-
-def _entry(block: NewBlob | BlobId) -> bytes:
-    if isinstance(block, int):
-        return SPARSE_ENTRY if block == SPARSE else LOST_ENTRY
-    # The digest is of leaves only, so any id above 0 will do.
-    return pack_entry(BlobId(1), block.checksum)
