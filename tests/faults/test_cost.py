@@ -170,19 +170,25 @@ def test_fault_26_a_scrub_against_the_source_reads_several_blocks_of_it_at_once(
     assert len(meeting.threads) > 1
 
 
-LISTS = [("ls",), ("stats",)]
-
-
-@pytest.mark.parametrize("verb", LISTS, ids=" ".join)
-def test_fault_28_a_list_asks_the_database_as_often_for_many_versions_as_for_few(
-    verb: tuple[str, ...], site: Site
-) -> None:
-    """The original loaded versions and their tags one by one."""
+@pytest.mark.parametrize("verb", ["ls", "stats", "due", "sla"])
+def test_fault_28_a_list_asks_the_database_as_often_for_many_versions_as_for_few(verb: str, site: Site) -> None:
+    """The original loaded versions and their tags one by one; due and sla listed all of them again for each scheduler."""
+    site.configure(more="\n".join(f"[schedule:{n}]\ninterval = 1d\nkeep = 9\nsla = 1h" for n in ("daily", "weekly")))
+    options = ("-s", "daily,weekly") if verb in ("due", "sla") else ()
     found = []
-    for count in (3, 30):
+    for count in (3, 20):
         for _ in range(count):
             site.backup(b"x" * 100, "-t", "daily,weekly")
         with counted() as counts:
-            site.ok(*verb)
+            site.ok(verb, *options)
         found.append(counts["statements"])
     assert found[0] == found[1] > 0
+
+
+@pytest.mark.parametrize("verb", ["du", "diff-meta"])
+def test_fault_28_what_versions_take_and_how_they_differ_is_not_asked_block_by_block(verb: str, small: Site) -> None:
+    """The original's du asked the database once for each block, and its diff-meta grew with the square of them (25)."""
+    uids = [small.backup(_image()), small.backup(_image(7000))]
+    with counted() as counts:
+        small.ok(verb, *(uids if verb == "diff-meta" else []))
+    assert 0 < counts["statements"] < COUNT / 200

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 
 import pytest
 
@@ -29,6 +28,23 @@ def test_fault_21_a_password_of_the_database_reaches_neither_log_nor_console_nor
         assert SECRET not in ended.out + ended.err
     assert site.run("ls").code != 0
     assert SECRET not in site.log.read_text()
+
+
+def test_fault_21_a_password_among_the_arguments_does_not_reach_the_log_either(site: Site) -> None:
+    """What the original was given as an argument stood in its log."""
+    for argv in (
+        ("adopt", f"postgresql+psycopg://backup:{SECRET}@127.0.0.1:1/backup?connect_timeout=2"),
+        ("adopt", f"mysql+pymysql://backup:{SECRET}@127.0.0.1:1/backup"),
+        ("backup", f"postgresql://backup:{SECRET}@127.0.0.1:1/backup", "vm"),
+        ("rekey", "ab" * 32),
+    ):
+        ended = site.run(*argv)
+        assert ended.code != 0
+        assert SECRET not in ended.out + ended.err
+    log = site.log.read_text()
+    assert "127.0.0.1" in log
+    assert SECRET not in log
+    assert "ab" * 32 not in log
 
 
 def test_fault_30_a_put_that_fails_for_a_passing_reason_is_tried_again(place: Place) -> None:
@@ -88,7 +104,7 @@ def test_fault_in_section_7_a_difference_to_the_source_is_not_called_an_invalid_
     assert site.state(uid) == "valid"
 
 
-def test_fault_in_section_6_the_uid_of_a_backup_is_printed_once(site: Site, tmp_path: Path) -> None:
+def test_fault_in_section_6_the_uid_of_a_backup_is_printed_once(site: Site) -> None:
     """The later releases printed it twice under ``-m``."""
     site.image.write_bytes(blocks([1]))
     done = site.run("-m", "backup", site.url, "vm")
@@ -96,10 +112,25 @@ def test_fault_in_section_6_the_uid_of_a_backup_is_printed_once(site: Site, tmp_
     assert (done.out, done.err) == (f"{version['uid']}\n", "")
 
 
+@pytest.mark.parametrize(("left", "right"), [(3, 5), (5, 3), (0, 2), (2, 0)])
+def test_fault_in_section_6_versions_of_different_sizes_can_be_compared(left: int, right: int, site: Site) -> None:
+    """The original's diff-meta failed where the numbers of blocks differ."""
+    data = blocks([1, 2, 3, 4, 5])
+    one, two = (site.backup(data[: count * BLOCK]) for count in (left, right))
+    common, side = min(left, right), "LEFT" if left > right else "RIGHT"
+    expected = [f"SAME      {n}" for n in range(common)]
+    expected += [f"NEW {side:<5} {n}" for n in range(common, max(left, right))]
+    assert site.ok("diff-meta", one, two).splitlines() == expected
+
+
 def _hint(block: int, count: int) -> dict[str, object]:
     return {"offset": block * BLOCK, "length": count * BLOCK, "exists": "true"}
 
 
 def _statistics(site: Site) -> list[dict[str, int]]:
-    rows: list[dict[str, int]] = site.call("stats", "--format", "json").record
+    names = [
+        f"{unit} {kind}" for kind in ("read", "written", "dedup", "sparse", "kept") for unit in ("blocks", "bytes")
+    ]
+    columns = [word for name in ("size bytes", *names) for word in ("--column", name)]
+    rows: list[dict[str, int]] = site.call("stats", "--format", "json", *columns).record
     return rows
