@@ -44,23 +44,41 @@ class Defaults:
 
 @dataclass(frozen=True, slots=True)
 class Survey:
-    """A version that contradicts itself nowhere. ``rows`` blocks are described, ``invalid`` of them marked as damaged."""
+    """A version that contradicts itself nowhere.
+
+    ``rows`` blocks are described, ``invalid`` of them marked as damaged, and ``prepared`` dated like the version itself.
+    """
 
     version: OriginalVersion
     geometry: Geometry
     hash: str
     rows: int
     invalid: int
+    prepared: int
 
     @property
     def missing(self) -> int:
-        """Blocks that the original never had, since the backup was not finished."""
-        return self.geometry.count - self.rows
+        """Blocks that nothing is known of, since the backup was not finished."""
+        return self.geometry.count - self.rows + (self.prepared if self.unfinished else 0)
 
     @property
     def damaged(self) -> bool:
         """True if the original itself did not hold the version, or one of its blocks, for valid."""
         return not self.version.valid or self.invalid > 0
+
+    @property
+    def unfinished(self) -> bool:
+        """True for a backup that was cut off in a release that wrote all rows first, sparse or as in the base version.
+
+        The original marks a version invalid together with a block of it, or because its backup never ended. Rows that were
+        only prepared have the date of the version; what they say of their blocks was never true.
+        """
+        every_row = self.rows == self.geometry.count
+        return every_row and not self.version.valid and not self.invalid and self.prepared > 0
+
+    def is_lost(self, block: OriginalBlock) -> bool:
+        """True if nothing is known of a block although there is a row of it."""
+        return self.unfinished and block.date == self.version.date
 
 
 class Inspection:
@@ -79,6 +97,7 @@ class Inspection:
         self._rows = 0
         self._next = 0
         self._invalid = 0
+        self._prepared = 0
         fault = _version_fault(version)
         if fault:
             raise ExchangeError(f"{self._place(line)}: {fault}.")
@@ -97,6 +116,7 @@ class Inspection:
         self._rows += 1
         self._next = block.number + 1
         self._invalid += not block.valid
+        self._prepared += block.date == self._version.date
 
     def finish(self, line: int = 0) -> Survey:
         """What was found, once all blocks were taken. ``line`` is the last one."""
@@ -110,7 +130,7 @@ class Inspection:
             raise ExchangeError(f"{self._place(line)}: {missing} blocks are missing, expected at most {MOST_MISSING}.")
         geometry = self._geometry or self._guessed_geometry(line)
         hash_name = self._hash or self._defaults.hash_name or "sha512"
-        return Survey(version, geometry, hash_name, self._rows, self._invalid)
+        return Survey(version, geometry, hash_name, self._rows, self._invalid, self._prepared)
 
     def _place(self, line: int, block: int | None = None) -> str:
         if line:

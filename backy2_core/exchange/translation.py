@@ -31,7 +31,7 @@ def survey(
 
 
 def arriving_version(found: Survey, statistics: Iterable[Statistics] = ()) -> ArrivingVersion:
-    """The version that arrives. Of an incomplete one the missing blocks are lost, so it is damaged."""
+    """The version that arrives. One whose backup was not finished is damaged: blocks that nothing is known of are lost."""
     version = found.version
     return ArrivingVersion(
         uid=VersionUid(version.uid),
@@ -58,7 +58,7 @@ def arriving_blocks(
     inspection, line = Inspection(found.version, defaults, origin), 0
     for line, block in blocks:
         inspection.take(block, line)
-        yield ArrivingBlock(block.number, new_blob(found.hash, block), line)
+        yield ArrivingBlock(block.number, new_blob(found.hash, block), line, damaged=not block.valid)
     if inspection.finish(line) != found:
         raise ExchangeError(f"{origin}: version {found.version.uid} changed while it was read. Try again.")
 
