@@ -71,7 +71,7 @@ class _Reader:
             dump = self._open(stream, meter.advance)
             _refuse_existing(self._engine.meta, dump.version.uid)
             if isinstance(dump, OriginalDump):
-                found = survey(dump.version, dump.blocks(), self._defaults, self._origin)
+                found = survey(dump.version, dump.blocks(), self._defaults, self._origin, dump.version_line)
                 return _Checked(arriving_version(found), found.missing, found)
             if self._defaults.hash_name is not None:
                 raise UsageError(

@@ -21,10 +21,13 @@ SEALED = "backy2_v1"
 
 
 def survey(
-    version: OriginalVersion, blocks: Iterable[tuple[int, OriginalBlock]], defaults: Defaults, origin: str
+    version: OriginalVersion, blocks: Iterable[tuple[int, OriginalBlock]], defaults: Defaults, origin: str, line: int = 0
 ) -> Survey:
-    """The first pass over (line, block) of a version. Raises :class:`ExchangeError` naming ``origin`` and the line."""
-    inspection, line = Inspection(version, defaults, origin), 0
+    """The first pass over (line, block) of a version, whose own row is in ``line``.
+
+    Raises :class:`ExchangeError` naming ``origin`` and the line.
+    """
+    inspection = Inspection(version, defaults, origin, line)
     for line, block in blocks:  # the last line is named where blocks are missing
         inspection.take(block, line)
     return inspection.finish(line)

@@ -88,7 +88,7 @@ def test_fault_06_a_refused_import_changes_nothing_and_lets_a_good_one_follow(
     before, objects = _tables(site), site.objects()
     refused = site.call("import", str(_file(site, bad(good))))
     assert (refused.code, refused.out) == (EXCHANGE, ""), refused
-    assert "dump.csv" in refused.err
+    assert "dump.csv, line " in refused.err or not bad(good)
     assert _tables(site) == before
     for _ in range(2):
         site.ok("cleanup")
