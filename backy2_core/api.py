@@ -78,7 +78,7 @@ from backy2_core.model.event import (
 )
 from backy2_core.model.extent import Extent
 from backy2_core.model.job import Job, JobId, JobKind, JobState, NewJob, Use
-from backy2_core.model.original import OriginalBlock, OriginalVersion
+from backy2_core.model.original import OriginalBlock, OriginalVersion, Unreadable
 from backy2_core.model.secret import Secret
 from backy2_core.model.segment import SegmentId, blob_ids, digest_of, segment_count
 from backy2_core.model.version import (
@@ -180,6 +180,7 @@ __all__ = [
     "TransformError",
     "UNKNOWN_SIZE",
     "UsageError",
+    "Unreadable",
     "Use",
     "Version",
     "VersionExistsError",

@@ -26,9 +26,9 @@ from backy2_core.exchange.inspection import Survey as Findings
 from backy2_core.exchange.translation import arriving_blocks, arriving_version
 from backy2_core.exchange.translation import survey as inspect
 from backy2_core.model.job import JobKind
-from backy2_core.model.original import OriginalBlock, OriginalVersion
+from backy2_core.model.original import OriginalBlock, OriginalVersion, Unreadable
 from backy2_core.model.segment import block_ids
-from backy2_core.model.version import Version, VersionFilter, VersionId, VersionState
+from backy2_core.model.version import Statistics, Version, VersionFilter, VersionId, VersionState
 
 log = logging.getLogger(__name__)
 
@@ -51,7 +51,7 @@ class AdoptedVersion:
     uid: str
     name: str
     snapshot_name: str
-    date: datetime
+    date: datetime | None
     outcome: str
     blocks: int
     lost: int = 0
@@ -78,7 +78,7 @@ def adopt(engine: Engine, original: OriginalDatabase, *, dry_run: bool = False) 
     versions = [adopting.take(version) for version in original.versions()]
     if dry_run:
         return Adoption(tuple(versions), 0, None)
-    added = sum(engine.meta.add_statistics(batch) for batch in batches(original.statistics(), _STATISTICS))
+    added = sum(engine.meta.add_statistics(batch) for batch in batches(_readable(original), _STATISTICS))
     with running_job(engine, JobKind.SCRUB, "looking for the blobs that were taken over") as lease:
         found = survey(engine, lease, mark=True)
     return Adoption(tuple(_with_states(engine, versions)), added, found)
@@ -90,13 +90,22 @@ def finish(engine: Engine, original: OriginalDatabase | None) -> None:
     Refused while ``original`` (where it still is) has versions that were never taken over.
     """
     here = {version.uid for version in engine.meta.versions(_EVERYTHING) if version.digest}
-    missing = [version.uid for version in original.versions() if version.uid not in here] if original else []
+    there = original.versions() if original else iter(())
+    missing = [version.uid for version in there if isinstance(version, OriginalVersion) and version.uid not in here]
     if missing:
         raise RefusedError(
             f"{len(missing)} versions of {original.location if original else ''} are not here, such as {missing[0]}. Their"
             " blobs would be nobody's. Run `backy2 adopt` again first."
         )
     finish_take_over(engine.data)
+
+
+def _readable(original: OriginalDatabase) -> Iterator[Statistics]:
+    for entry in original.statistics():
+        if isinstance(entry, Unreadable):
+            log.warning("Statistics of %s are left out: %s", entry.what, entry.reason)
+        else:
+            yield entry
 
 
 class _Adopting:
@@ -109,8 +118,11 @@ class _Adopting:
         self._defaults = Defaults(engine.options.block_size, engine.options.hash_function)
         self._here: dict[str, Version] = {version.uid: version for version in engine.meta.versions(_EVERYTHING)}
 
-    def take(self, version: OriginalVersion) -> AdoptedVersion:
+    def take(self, version: OriginalVersion | Unreadable) -> AdoptedVersion:
         """Take over one version, unless it is here."""
+        if isinstance(version, Unreadable):
+            log.error("Version %s was not taken over, its row cannot be understood: %s", version.what, version.reason)
+            return AdoptedVersion(version.what, "", "", None, FAILED, 0, note=version.reason)
         here = self._here.get(version.uid)
         if here is not None and here.digest:
             if here.state.is_gone:
@@ -132,7 +144,7 @@ class _Adopting:
                 self._engine.meta.remove_version(here.id, protected_too=True)
             description = f"{version.uid} ({version.name}) from {self._original.location}"
             with running_job(self._engine, JobKind.IMPORT, description) as lease:
-                rows = _usable(findings.version, self._rows(version), self._defaults)
+                rows = _usable(findings.version, self._rows(findings.version), self._defaults)
                 blocks = arriving_blocks(findings, rows, self._defaults, self._original.location)
                 arrive(self._engine, lease, arriving, self._counted(version, blocks))
         outcome = VersionState.DAMAGED if arriving.damaged else VersionState.VALID
@@ -143,15 +155,23 @@ class _Adopting:
         """Look at all rows; where they do not fit together, at those that do."""
         where = self._original.location
         try:
-            return inspect(version, self._rows(version), self._defaults, where), ""
+            findings = inspect(version, self._rows(version), self._defaults, where)
+            return findings, "the original held it for damaged" if findings.damaged else ""
         except ExchangeError as error:
             usable = replace(version, valid=False)
-            rows = _usable(usable, self._rows(version), self._defaults)
+            rows = _usable(usable, self._rows(usable), self._defaults)
             findings = inspect(usable, rows, self._defaults, where)
             return findings, f"{findings.missing} blocks are lost: {error}"
 
     def _rows(self, version: OriginalVersion) -> Iterator[tuple[int, OriginalBlock]]:
-        return ((0, block) for block in self._original.blocks(version.uid))
+        """The rows of a version. An unreadable one is an error where all must fit, and else costs its block."""
+        for block in self._original.blocks(version.uid):
+            if not isinstance(block, Unreadable):
+                yield 0, block
+            elif version.valid:
+                raise ExchangeError(f"{self._original.location}, version {version.uid}, {block.what}: {block.reason}.")
+            else:
+                log.warning("Version %s, %s: %s; the block is lost", version.uid, block.what, block.reason)
 
     def _counted(self, version: OriginalVersion, blocks: Iterable[ArrivingBlock]) -> Iterator[ArrivingBlock]:
         progress = self._engine.progress

@@ -43,3 +43,11 @@ class OriginalBlock(NamedTuple):
     enc_version: int = 0
     envkey: str = ""
     nonce: str = ""
+
+
+class Unreadable(NamedTuple):
+    """A row of the original's database that cannot be understood: ``what`` it should say (a version's uid, or a block), and
+    why it does not."""
+
+    what: str
+    reason: str

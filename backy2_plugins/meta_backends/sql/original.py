@@ -17,6 +17,7 @@ from backy2_core.api import (
     OriginalDatabase,
     OriginalVersion,
     Statistics,
+    Unreadable,
 )
 from backy2_plugins.meta_backends.sql.original_connection import open_for_reading, reading
 from backy2_plugins.meta_backends.sql.original_rows import COLUMNS, block_of, statistics_of, version_of
@@ -67,19 +68,21 @@ class SqlOriginalDatabase(OriginalDatabase):
             if found and lacking:
                 raise self._foreign(f"its table {name} has no column {' and no column '.join(lacking)}")
 
-    def versions(self) -> Iterator[OriginalVersion]:
+    def versions(self) -> Iterator[OriginalVersion | Unreadable]:
         with self._reading() as connection:
             rows = connection.execute(self._select("versions")).all()
             tags = self._tags(connection)
-        versions = self._read(rows, lambda row: version_of(row, tags[row.uid]), "version {0.uid}")
+        found = list(self._read(rows, lambda row: version_of(row, tags[row.uid]), "{0.uid}"))
+        yield from (version for version in found if isinstance(version, Unreadable))
+        versions = [version for version in found if not isinstance(version, Unreadable)]
         yield from sorted(versions, key=lambda version: (version.date, version.uid))
 
-    def blocks(self, uid: str) -> Iterator[OriginalBlock]:
+    def blocks(self, uid: str) -> Iterator[OriginalBlock | Unreadable]:
         query = self._select("blocks").where(column("version_uid") == uid)
         for rows in self._pages(query, "id"):
-            yield from self._read(rows, block_of, "block {0.id} of version {0.version_uid}")
+            yield from self._read(rows, block_of, "block {0.id}")
 
-    def statistics(self) -> Iterator[Statistics]:
+    def statistics(self) -> Iterator[Statistics | Unreadable]:
         if not self._columns["stats"]:
             return
         # Releases that have no number for each row have one row for each version.
@@ -98,17 +101,16 @@ class SqlOriginalDatabase(OriginalDatabase):
         with reading(self._engine, self._location) as connection:
             yield connection
 
-    def _read(self, rows: Iterable[Row[Any]], value_of: Callable[[Row[Any]], Value], thing: str) -> Iterator[Value]:
-        """What the rows say; ``thing`` names one for a message."""
+    @staticmethod
+    def _read(
+        rows: Iterable[Row[Any]], value_of: Callable[[Row[Any]], Value], what: str
+    ) -> Iterator[Value | Unreadable]:
+        """What the rows say; ``what`` names one for a message."""
         for row in rows:
             try:
-                value = value_of(row)
+                yield value_of(row)
             except ValueError as error:
-                raise ExchangeError(
-                    f"database {self._location}: {thing.format(row)} cannot be understood: {error}; "
-                    "correct that row, then try again"
-                ) from error
-            yield value
+                yield Unreadable(what.format(row), str(error))
 
     def _foreign(self, reason: str) -> ExchangeError:
         return ExchangeError(
