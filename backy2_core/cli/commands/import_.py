@@ -30,10 +30,9 @@ class Import(RecordVerb):
     lines that `export UID -` of old releases printed around them. The whole dump is read and
     checked before anything is written; a dump that is cut, damaged or contradicts itself is
     refused with the number of the line, and changes nothing. The version keeps its uid. Its
-    blobs must be in the store; they are taken for lost by nobody, but not relied upon by new
-    backups, until a restore, scrub or check found them there. A version that was damaged or
-    incomplete where it comes from arrives as damaged, with exit code 20. Prints the version;
-    under -m only its uid.
+    blobs must be in the store already; new backups share them only after a scrub has found them
+    there. A version that was damaged or incomplete where it comes from arrives as damaged, with
+    exit code 20. Prints the version; under -m only its uid.
     """
 
     example = """
