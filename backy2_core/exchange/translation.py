@@ -21,7 +21,11 @@ SEALED = "backy2_v1"
 
 
 def survey(
-    version: OriginalVersion, blocks: Iterable[tuple[int, OriginalBlock]], defaults: Defaults, origin: str, line: int = 0
+    version: OriginalVersion,
+    blocks: Iterable[tuple[int, OriginalBlock]],
+    defaults: Defaults,
+    origin: str,
+    line: int = 0,
 ) -> Survey:
     """The first pass over (line, block) of a version, whose own row is in ``line``.
 
