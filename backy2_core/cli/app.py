@@ -18,7 +18,7 @@ from backy2_core.cli.catalogue import Catalogue
 from backy2_core.cli.formats import DEFAULT_FORM
 from backy2_core.cli.help import Help, write_overview
 from backy2_core.cli.logs import Logging, command_line, journal
-from backy2_core.cli.masking import masked_text, masked_words
+from backy2_core.cli.masking import mask_for, masked_words
 from backy2_core.cli.options import build_parser
 from backy2_core.cli.outcome import EXIT_USAGE, Outcome, OutputClosed, outcome_of
 from backy2_core.errors import ConfigError, DamageError, NotFoundError, RefusedError, UsageError
@@ -129,7 +129,7 @@ class BackyApp(App):
                 return EXIT_USAGE
         except (SystemExit, OutputClosed) as end:
             return outcome_of(end).exit_code
-        self._logging = Logging(self.stderr, self._console_level(), self._make_room)
+        self._logging = Logging(self.stderr, self._console_level(), self._make_room, mask_for(argv))
         try:
             return self._run_to_outcome()
         finally:
@@ -204,7 +204,7 @@ class BackyApp(App):
         if outcome.unexpected:
             details = f"details are in the log file {self._logging.path}; " if self._logging.path else ""
             text = f"{text}; {details}run with --debug for the traceback"
-        text = masked_text(text)
+        text = mask_for(self._argv)(text)
         # Where nobody reads standard error any more, there is nobody to tell.
         with contextlib.suppress(OSError):
             if self.options.debug:

@@ -25,6 +25,9 @@ journal = logging.getLogger("backy2_core.cli.journal")
 
 log = logging.getLogger(__name__)
 
+Mask = Callable[[str], str]
+"""Takes secrets out of a text."""
+
 _PLACE = "@_@_@"
 """Stands for the mask while words are put into quotes."""
 
@@ -47,11 +50,12 @@ class ConsoleHandler(logging.StreamHandler[TextIO]):
     """Writes ``LEVEL: message`` lines; calls ``before_line`` first, so that a progress bar can make room.
 
     Of warnings and errors that differ only in their figures (one for each of a million damaged blocks) it shows the first
-    twenty. Tracebacks are left to the log file.
+    twenty. Tracebacks are left to the log file. ``mask`` takes secrets out of a text.
     """
 
-    def __init__(self, stream: TextIO, level: int, before_line: Callable[[], None]) -> None:
+    def __init__(self, stream: TextIO, level: int, before_line: Callable[[], None], mask: Mask) -> None:
         super().__init__(stream)
+        self._mask = mask
         self._before_line = before_line
         self._alike: Counter[tuple[str, str]] = Counter()
         self.setLevel(level)
@@ -70,25 +74,26 @@ class ConsoleHandler(logging.StreamHandler[TextIO]):
         """The line."""
         if record.levelno >= logging.WARNING and self._alike[record.name, str(record.msg)] > MOST_ALIKE:
             return f"{record.levelname}: more of this kind are in the log file only"
-        return masked_text(f"{record.levelname}: {record.getMessage()}")
+        return self._mask(f"{record.levelname}: {record.getMessage()}")
 
 
 class Logging:
     """The handlers of one run; :meth:`close` takes them away again, so that runs within one process do not mix."""
 
-    def __init__(self, stream: TextIO, level: int, before_line: Callable[[], None]) -> None:
+    def __init__(self, stream: TextIO, level: int, before_line: Callable[[], None], mask: Mask = masked_text) -> None:
         self._root = logging.getLogger()
+        self._mask = mask
         self._old_level = self._root.level
         self._handlers: list[logging.Handler] = []
         self.path: str | None = None
         """The log file, once it is open."""
-        self._add(ConsoleHandler(stream, level, before_line))
+        self._add(ConsoleHandler(stream, level, before_line, mask))
         self._root.setLevel(min(level, logging.INFO))
 
     def open_file(self, path: str) -> None:
         """Begin to write to the log file too; where that cannot be, a warning says so and the run goes on."""
         try:
-            handler = LogFile(path)
+            handler = LogFile(path, self._mask)
         except OSError as error:
             log.warning("The log file %s cannot be written (%s); this run is not recorded.", path, error.strerror)
             return
@@ -118,19 +123,23 @@ def command_line(argv: Sequence[str]) -> str:
 class _Masking(logging.Formatter):
     """Keeps secrets out of messages and tracebacks: a library may have put one into the text of its exception."""
 
+    def __init__(self, form: str, mask: Mask) -> None:
+        super().__init__(form)
+        self._mask = mask
+
     def format(self, record: logging.LogRecord) -> str:
-        return masked_text(super().format(record))
+        return self._mask(super().format(record))
 
 
 class LogFile(logging.handlers.WatchedFileHandler):
     """The log file, readable for its owner alone. One that was rotated away is opened anew."""
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, mask: Mask = masked_text) -> None:
         os.makedirs(os.path.dirname(os.path.abspath(path)), mode=0o700, exist_ok=True)
         self._complained = False
         super().__init__(path, encoding="utf-8", errors="backslashreplace")
         self.setLevel(logging.INFO)
-        self.setFormatter(_Masking(FILE_FORMAT))
+        self.setFormatter(_Masking(FILE_FORMAT, mask))
         self.addFilter(_OurTree(everything=False, with_journal=True))
 
     def _open(self) -> Any:

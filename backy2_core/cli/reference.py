@@ -172,7 +172,7 @@ Results go to standard output; logs and progress go to standard error. Commands 
 - `--sort-column COLUMN`, `--sort-ascending`, `--sort-descending`: lists only; sort by this column; repeatable.
 
 Before the command, `-s` leaves out the header (of `table`, `csv` and `machine`), and `-r` writes sizes as `125 KiB` or
-`1 MiB`, in steps of 1024 and without decimals: `backy2 -rs ls`.
+`1 MiB`, in steps of 1024 and without decimals: `backy2 -r -s ls`.
 
 Where a command has an option `-f` or `-c` of its own, only the long name serves the format. Formats have options of
 their own; `backy2 ls -f FORMAT --help` shows them. In `json`, `yaml`, `csv` and `value`, times are UTC as

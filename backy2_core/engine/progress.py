@@ -9,7 +9,10 @@ class Progress(Protocol):
     """Shows the progress of one job. Called from the thread that runs the command, at most a few times a second."""
 
     def begin(self, action: str, total: int, unit: str) -> None:
-        """A phase begins: ``action`` is a phrase for people (``Scrubbing Version UID``), ``total`` in ``unit`` ("B" or a noun)."""
+        """A phase begins.
+
+        ``action`` is a phrase for people (``Scrubbing Version UID``), ``total`` in ``unit`` ("B" or a noun).
+        """
 
     def advance(self, done: int) -> None:
         """``done`` of the total are finished."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -11,10 +12,13 @@ import pytest
 from backy2_core import __version__
 from tests.cli.conftest import Backy
 
-VERBS = (
-    "backup", "cleanup", "diff-meta", "du", "help", "initdb", "jobs", "ls", "plugins list", "plugins show", "protect",
-    "restore", "rm", "scrub", "stats", "unprotect",
-)  # fmt: skip
+COMMANDS = Path(__file__).parents[2] / "backy2_core" / "cli" / "commands"
+MODULES = [module.stem for module in COMMANDS.glob("*.py") if module.stem != "__init__"]
+VERBS = ["help", *sorted(re.sub("^plugins-", "plugins ", stem.rstrip("_").replace("_", "-")) for stem in MODULES)]
+OF_THE_ORIGINAL = {
+    "initdb", "backup", "restore", "protect", "unprotect", "rm", "scrub", "cleanup", "ls", "stats", "diff-meta", "du",
+    "add-tag", "remove-tag", "expire", "due", "sla",
+}  # fmt: skip
 
 
 def test_without_a_verb_the_help_goes_to_stderr_and_the_exit_code_is_2(backy: Backy) -> None:
@@ -25,6 +29,7 @@ def test_without_a_verb_the_help_goes_to_stderr_and_the_exit_code_is_2(backy: Ba
 
 
 def test_the_help_names_every_verb_with_a_summary(backy: Backy) -> None:
+    assert set(VERBS) >= OF_THE_ORIGINAL
     lines = [line.strip() for line in backy.ok("--help").splitlines()]
     for verb in VERBS:
         summary = [line.removeprefix(verb).strip() for line in lines if line.startswith(f"{verb}  ")]

@@ -6,7 +6,10 @@ import io
 import logging
 import os
 import re
+import shlex
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -68,6 +71,80 @@ def test_help_and_version_leave_no_trace(backy: Backy) -> None:
     assert not backy.log_file.exists()
 
 
+SECRETS = {
+    "a password": ("adopt mysql://u:p4ss@h/db", "adopt mysql://u:***@h/db"),
+    "one without a user": ("adopt redis://:p4ss@h", "adopt redis://:***@h"),
+    "one with a slash and an at": ("adopt mysql://u:p4/p4@p4ss@h/db", "adopt mysql://u:***@h/db"),
+    "one with a blank": ("adopt 'mysql://u:p4 p4ss@h/db'", "adopt mysql://u:***@h/db"),
+    "one within an option": ("backup --expire=x://u:p4ss@h a", "backup --expire=x://u:***@h a"),
+    "a parameter": (
+        "adopt 'postgresql://h/db?user=u&password=p4ss&x=1'",
+        "adopt 'postgresql://h/db?user=u&password=***&x=1'",
+    ),
+    "others of its kind": (
+        "adopt 's3://h?secret_access_key=p4ss;Token=p4ss'",
+        "adopt 's3://h?secret_access_key=***;Token=***'",
+    ),
+    "words of a connection": ("adopt 'host=h password=p4ss'", "adopt 'host=h password=***'"),
+    "a key": (f"adopt --key {'a4' * 32}", "adopt --key ***"),
+    "the arguments of rekey": ("-c my.cfg rekey -x p4ss", "-c my.cfg rekey -x ***"),
+}
+
+
+@pytest.mark.parametrize(("typed", "recorded"), SECRETS.values(), ids=SECRETS)
+def test_no_secret_of_a_command_line_is_recorded(backy: Backy, typed: str, recorded: str) -> None:
+    assert command_line(shlex.split(typed)) == f"backy2 {recorded}"
+    ended = backy.call(*shlex.split(typed))
+    assert ended.code != 0
+    text = backy.log_file.read_text(encoding="utf-8") if backy.log_file.exists() else ""
+    assert "p4ss" not in text
+    assert "a4a4" not in text
+
+
+@pytest.mark.parametrize(
+    "harmless",
+    [
+        "backup rbd://pool/image@snap vm",
+        "backup file:///a:b@c vm",
+        "ls -t password",
+        "rm 52da2130-2929-11e7-bde0-003048d74f6c",
+    ],
+)
+def test_what_is_no_secret_is_recorded_as_it_is(harmless: str) -> None:
+    assert command_line(shlex.split(harmless)) == f"backy2 {harmless}"
+
+
+def test_a_secret_in_a_message_or_a_traceback_is_masked(tmp_path: Path) -> None:
+    console = io.StringIO()
+    handlers = Logging(console, logging.INFO, lambda: None)
+    handlers.open_file(str(tmp_path / "log"))
+    try:
+        raise ValueError("cannot open mysql://u:p4ss@h/db?ssl_password=p4ss now")
+    except ValueError as error:
+        logging.getLogger("backy2_core.test").error("no %s", error, exc_info=error)
+    handlers.close()
+    text = (tmp_path / "log").read_text(encoding="utf-8")
+    assert "] no cannot open mysql://u:***@h/db?ssl_password=*** now" in text
+    assert "\nValueError: cannot open mysql://u:***@h/db?ssl_password=*** now" in text
+    assert "p4ss" not in text + console.getvalue()
+    assert "Traceback" in text
+
+
+def test_a_secret_that_was_given_as_an_argument_leaves_the_list_of_processes() -> None:
+    script = (
+        "import sys; from backy2_core.cli.main import main; main(sys.argv[1:]);"
+        "print(open('/proc/self/cmdline').read().rstrip('\\0').replace('\\0', ' '))"
+    )
+    shown = {
+        url: subprocess.run(
+            [sys.executable, "-c", script, "lss", url], capture_output=True, text=True, check=True
+        ).stdout
+        for url in ("x://u:p4ss@h", "x://u@h")
+    }
+    assert shown["x://u:p4ss@h"] == "backy2 lss x://u:***@h\n"
+    assert "lss x://u@h" in shown["x://u@h"]
+
+
 def test_the_password_of_a_url_is_not_recorded() -> None:
     line = command_line(["backup", "s3://key:secret@host/image", "rbd://pool/image@snap", "a\nb"])
     assert line == "backy2 backup s3://key:***@host/image rbd://pool/image@snap 'a\\nb'"
@@ -117,6 +194,22 @@ def test_a_file_that_was_rotated_away_is_opened_anew(tmp_path: Path, logging_to:
     assert "before" in (tmp_path / "log.1").read_text(encoding="utf-8")
     assert "after" in (tmp_path / "log").read_text(encoding="utf-8")
     assert stat.S_IMODE((tmp_path / "log").stat().st_mode) == 0o600
+
+
+def test_the_file_may_be_rotated_under_a_running_backup(slow: Backy) -> None:
+    log, old = slow.log_file, slow.log_file.with_suffix(".1")
+    with slow.spawn("backup", slow.image, "vm") as process:
+        assert process.stderr is not None
+        assert "Backing up" in process.stderr.readline()
+        log.rename(old)
+        process.terminate()
+        process.communicate(timeout=60)
+    mark = f"[{process.pid}] "
+    assert f"{mark}$ backy2 backup {slow.image} vm" in old.read_text(encoding="utf-8")
+    (last,) = lines_of(slow)
+    assert f"{mark}backy2 failed: stopped by SIGTERM (exit code 143)" in last
+    assert last not in old.read_text(encoding="utf-8")
+    assert stat.S_IMODE(log.stat().st_mode) == 0o600
 
 
 def test_libraries_are_recorded_from_warnings_on(tmp_path: Path, logging_to: Logging) -> None:

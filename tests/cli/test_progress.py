@@ -173,9 +173,7 @@ def test_a_terminal_shows_a_bar_and_the_output_none(backy: Backy, monkeypatch: p
     assert seen.endswith("\r\x1b[K"), "the bar must leave nothing behind"
 
 
-def test_the_titles_of_backup_restore_and_scrub_name_the_version(
-    backy: Backy, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_titles_of_backup_restore_and_scrub_name_the_version(backy: Backy, monkeypatch: pytest.MonkeyPatch) -> None:
     titles: list[str] = []
     monkeypatch.setattr(Title, "_set", staticmethod(titles.append))
     uid, target = backy.backup(), f"file://{backy.folder}/out"

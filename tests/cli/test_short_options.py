@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from tests.cli.conftest import MIB, Backy
@@ -30,6 +31,31 @@ def test_s_and_t_of_backup_are_snapshot_name_and_tags(backy: Backy) -> None:
     backy.backup("-s", "monday", "-t", "a, b", "-t", "c")
     row = json.loads(backy.ok("ls", "-f", "json"))[0]
     assert (row["snapshot_name"], row["tags"]) == ("monday", ["a", "b", "c"])
+
+
+def test_without_t_the_tags_are_those_of_day_week_and_month_once_each(backy: Backy) -> None:
+    for _ in range(2):
+        backy.backup()
+    backy.backup("-t", "")
+    backy.backup("-t", "b_daily")
+    rows = json.loads(backy.ok("ls", "-f", "json"))
+    assert [row["tags"] for row in rows] == [["b_daily", "b_monthly", "b_weekly"], [], [], ["b_daily"]]
+
+
+def test_a_version_has_its_automatic_tags_from_its_first_moment_on_and_keeps_them(slow: Backy) -> None:
+    with slow.spawn("backup", slow.image, "vm") as process:
+        assert process.stderr is not None
+        assert "Backing up" in process.stderr.readline()
+        process.terminate()
+        process.communicate(timeout=60)
+    tags = ["b_daily", "b_monthly", "b_weekly"]
+    (row,) = json.loads(slow.ok("ls", "-f", "json"))
+    assert (row["state"], row["tags"]) == ("incomplete", tags)
+    slow.patch.setenv("SPEED", "0")
+    other = slow.backup()
+    slow.backup("-c", row["uid"])
+    found = {row["uid"]: row["tags"] for row in json.loads(slow.ok("ls", "-f", "json"))}
+    assert found == {row["uid"]: tags, other: tags}, "one that is not valid does not count"
 
 
 def test_c_of_backup_continues_a_version(backy: Backy) -> None:
@@ -84,6 +110,18 @@ def test_filters_of_ls_combine(backy: Backy) -> None:
     backy.backup("-s", "two", name="other")
     assert backy.ok("ls", "-s", "two", "-t", "x", "-f", "value", "-c", "name") == "vm\n"
     assert backy.ok("ls", "other", "-s", "one", "-f", "value", "-c", "name") == ""
+
+
+def test_e_of_backup_is_the_expiry_date_and_e_of_ls_shows_what_is_past(backy: Backy) -> None:
+    soon = f"{datetime.now(UTC) + timedelta(minutes=5):%Y-%m-%d %H:%M:%S}"
+    past = backy.backup("-e", "2001-02-03T04:05:06")
+    backy.backup("--expire", soon)
+    backy.backup()
+    for option in ("-e", "--expired"):
+        assert json.loads(backy.ok("ls", option, "-f", "json", "-f", "uid,expire")) == [
+            {"uid": past, "expire": "2001-02-03T04:05:06Z"}
+        ]
+    assert soon in backy.ok("-m", "ls", "-f", "expire")
 
 
 def test_l_of_stats_shows_the_newest(backy: Backy) -> None:

@@ -23,7 +23,6 @@ class Expire(PlainVerb):
     backy2 expire 1f4b9c 2031-12-31
     backy2 expire latest:vm1 '2031-12-31 18:00:00'
     backy2 expire 1f4b9c ''
-    backy2 -ms ls -e -f uid | xargs -r -n 1 backy2 rm
     """
     exits = (ConfigError, PluginError, MetaBackendError, NotFoundError)
 

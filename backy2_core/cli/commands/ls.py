@@ -26,7 +26,8 @@ class Ls(ListVerb):
 
     example = """
     backy2 ls vm1
-    backy2 ls -t daily -c date -c uid -f csv
+    backy2 ls -t daily -f csv -f date,uid
+    backy2 -s ls --expired -f value -f uid | xargs -r -n 1 backy2 rm
     backy2 -m ls
     """
     exits = (ConfigError, PluginError, MetaBackendError)
