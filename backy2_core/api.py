@@ -9,6 +9,7 @@ from __future__ import annotations
 from backy2_core.contracts.data_backend import DataBackend, DataCapabilities, StoredBlob
 from backy2_core.contracts.formatter import ListFormatter, SingleFormatter
 from backy2_core.contracts.hookspecs import hookimpl
+from backy2_core.contracts.keyring import Keyring
 from backy2_core.contracts.listener import Listener
 from backy2_core.contracts.meta_backend import (
     BlobRow,
@@ -39,6 +40,7 @@ from backy2_core.errors import (
     ExchangeError,
     HintsError,
     JobLostError,
+    KeyringError,
     MetaBackendError,
     NotFoundError,
     PluginError,
@@ -136,6 +138,8 @@ __all__ = [
     "JobState",
     "JobToken",
     "KeptSegment",
+    "Keyring",
+    "KeyringError",
     "LOST",
     "ListFormatter",
     "Listener",

@@ -18,6 +18,7 @@
     |-- RefusedError                17   allowed in principle, but not now or not for this version
     |-- JobLostError                18   the lease of this job ran out, its work was given up
     |-- TransformError              19   a blob cannot be packed or unpacked
+    |   `-- KeyringError            21     a key is missing, or is not the one
     |-- DamageError                 20   damaged or missing blocks were found
     |-- VersionExistsError          22   a version of that uid is there already
     `-- ExchangeError               23   a dump, or a database of the original, cannot be taken over
@@ -137,6 +138,12 @@ class TransformError(BackyError):
     """A transform cannot seal or unseal a blob (missing, wrong key, damaged bytes)."""
 
     exit_code = 19
+
+
+class KeyringError(TransformError):
+    """A key is missing, or is not the one that something was sealed with; proves nothing about what was sealed."""
+
+    exit_code = 21
 
 
 class DamageError(BackyError):

@@ -69,7 +69,9 @@ class Drivers:
 
     def _transform(self, name: str, parameters: Parameters | None) -> Transform:
         plugin, settings = self._configured(TRANSFORMS, name, f"transform:{name}")
-        made = self._plugins.call(plugin, "backy2_make_transform", settings=settings, parameters=parameters)
+        made = self._plugins.call(
+            plugin, "backy2_make_transform", settings=settings, parameters=parameters, keyring=None
+        )
         return cast(Transform, made)
 
     def _source(self, url: str) -> tuple[LoadedPlugin, dict[str, Any]]:

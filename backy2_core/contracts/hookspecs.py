@@ -14,6 +14,7 @@ import pluggy
 
 from backy2_core.contracts.data_backend import DataBackend
 from backy2_core.contracts.formatter import ListFormatter, SingleFormatter
+from backy2_core.contracts.keyring import Keyring
 from backy2_core.contracts.listener import Listener
 from backy2_core.contracts.meta_backend import MetaBackend
 from backy2_core.contracts.original import OriginalDatabase
@@ -63,9 +64,12 @@ def backy2_open_original(settings: Settings, url: str | None) -> OriginalDatabas
 
 
 @hookspec(firstresult=True)
-def backy2_make_transform(settings: Settings, parameters: dict[str, str | int] | None) -> Transform:
+def backy2_make_transform(
+    settings: Settings, parameters: dict[str, str | int] | None, keyring: Keyring | None
+) -> Transform:
     """Transform: make a step from the settings. ``parameters`` are those recorded with a blob, where one is to be
-    opened; None, where blobs are to be sealed as the settings say."""
+    opened; None, where blobs are to be sealed as the settings say. ``keyring`` holds the secrets of the store; None where it
+    has none."""
     raise NotImplementedError
 
 

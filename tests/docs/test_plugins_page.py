@@ -41,7 +41,8 @@ def file_named(name: str) -> str:
 
 def test_every_hook_is_there_with_its_exact_signature() -> None:
     block = next(block for block in pages.blocks(PAGE) if "def backy2_settings() ->" in block.text)
-    assert block.text.splitlines() == list(hooks().values())
+    unbroken = re.sub(r"\(\n\s+(.*)\n\)", r"(\1)", block.text)
+    assert unbroken.splitlines() == list(hooks().values())
     table = next(pages.tables(pages.sections(PAGE, 2)["Hooks"]))
     assert [pages.named(row[0])[0] for row in table[1:]] == list(hooks())
 
