@@ -1,4 +1,4 @@
-"""A survey beside cleanups and backups accuses nothing falsely, wherever it is interrupted."""
+"""Surveys and health checks beside cleanups and backups accuse nothing falsely, wherever they are interrupted."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
+from backy2_core.engine.health import check_health
+from backy2_core.engine.health_lines import Verdict
 from backy2_core.engine.lease import running_job
 from backy2_core.engine.survey import Survey, survey
 from backy2_core.model.job import JobKind
@@ -50,8 +52,8 @@ def back_up_and_go(world: World) -> None:
         world.run(world.cleanup(full=True))
 
 
-@pytest.mark.parametrize("leased", [True, False], ids=["under a lease", "without a lease"])
-@pytest.mark.parametrize("meanwhile", [clean_up, back_up, back_up_and_go])
+# Under a lease less can happen: cleanups then keep what was not condemned before it began.
+@pytest.mark.parametrize(("meanwhile", "leased"), [(clean_up, False), (clean_up, True), (back_up_and_go, False)])
 def test_nothing_is_missing_whatever_happens_within_a_survey(
     make_world: MakeWorld, meanwhile: Callable[[World], None], leased: bool
 ) -> None:
@@ -84,3 +86,26 @@ def test_a_survey_and_a_cleanup_take_turns(make_world: MakeWorld) -> None:
                         world.step(actor)
         assert actors[0].result.missing.count == 0
         world.settle()
+
+
+@pytest.mark.parametrize(("meanwhile", "leased"), [(clean_up, False), (back_up, True)])
+def test_a_health_check_finds_nothing_whatever_happens_within_it(
+    make_world: MakeWorld, monkeypatch: pytest.MonkeyPatch, meanwhile: Callable[[World], None], leased: bool
+) -> None:
+    monkeypatch.setattr("backy2_core.engine.health_maps._SEGMENTS_A_BATCH", 1)
+    monkeypatch.setattr("backy2_core.engine.health_copies.WorkerPool", SerialPool)
+    steps, last = 0, False
+    while not last:
+        world = make_world(v1="ABC", v2="BC.D")
+        actor = world._start("check", lambda engine: check_health(engine, dry_run=not leased))
+        for _ in range(steps):
+            if not actor.ended:
+                world.step(actor)
+        last = actor.ended
+        meanwhile(world)
+        world.run(actor)
+        bad = [line for line in actor.result.lines if line.verdict is not Verdict.OK and line.what != "unused_blobs"]
+        assert bad == []
+        assert {version.state for version in world.rows.versions} <= {VersionState.VALID, VersionState.REMOVED}
+        steps += 1
+    assert steps > 30
