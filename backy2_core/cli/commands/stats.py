@@ -39,15 +39,19 @@ class Stats(ListVerb):
     are UTC. The list is empty if there is no backup of that UID. What the columns count:
 
     read: what was read from the source. Of a plain backup all but the ranges that the source
-    itself knows to be empty; of one with hints (-r) the blocks that a hint touches.
+    itself knows to be empty; of one with hints (-r) the blocks that a hint touches, but for those
+    that it calls empty as a whole, and the end of an image that has another size than the base
+    version. The sample that is compared with the base version does not count.
     written: what was read and stored anew.
     dedup: what was read and found stored already, in any version.
     sparse: what is all zero, and so never stored: found so when it was read, empty by the hint or
     by the source, or neither hinted nor in a base version.
-    kept (only if asked for with -f or -c): what was taken over from the base version unread.
+    kept (only if asked for with -f or -c): what was taken over from the base version unread, be it
+    empty there or not.
 
     written, dedup, sparse and kept together are the whole version: each block counts in one of
-    them. A continued backup (-c) counts only the blocks of its last run.
+    them. A continued backup (-c) counts only the blocks of its last run. Statistics that were
+    taken over from the original count as it counted.
     """
 
     example = """
