@@ -68,7 +68,7 @@ class _Reader:
         """Read all of it. Raises what is wrong with it."""
         meter = _Meter(self._engine, f"Checking {self._origin}", length)
         try:
-            dump = self._open(stream, meter.advance)
+            dump = open_dump(stream, self._origin, meter.advance)
             _refuse_existing(self._engine.meta, dump.version.uid)
             if isinstance(dump, OriginalDump):
                 found = survey(dump.version, dump.blocks(), self._defaults, self._origin, dump.version_line)
@@ -95,7 +95,7 @@ class _Reader:
             meter.close()
 
     def _blocks(self, stream: Readable, meter: _Meter, checked: _Checked) -> Iterator[ArrivingBlock]:
-        dump = self._open(stream, meter.advance)
+        dump = open_dump(stream, self._origin, meter.advance)
         if isinstance(dump, OriginalDump):
             if checked.found is None or dump.version != checked.found.version:
                 raise self._changed()
@@ -108,21 +108,27 @@ class _Reader:
     def _changed(self) -> ExchangeError:
         return ExchangeError(f"{self._origin} changed while it was read; try again when it is complete.")
 
-    def _open(self, stream: Readable, advance: Callable[[int], None]) -> OriginalDump | OwnDump:
-        """The dump, by its header. Before that of the original, lines of its log may stand."""
-        lines = Lines(stream, self._origin, own_format.MOST_LINE, advance)
-        for text in lines:
-            if text.startswith("{") and lines.number == 1:
-                return OwnDump(lines, text)
-            lines.most = original_dump.MOST_LINE
-            if is_header(text):
-                return read_header(lines, text)
-            if not is_beside(text) or lines.number > original_dump.MOST_BEFORE:
-                raise lines.fault(f"expected the header of a dump, found {shown(text.strip())}; {_UNDERSTOOD}")
-        raise lines.fault(f"there is no header of a dump; {_UNDERSTOOD}")
-
 
 _UNDERSTOOD = f"understood are {original_dump.known_headers()}, and our own {own_format.header().decode().strip()}"
+
+
+def open_dump(
+    stream: Readable, origin: str, advance: Callable[[int], None] = lambda done: None
+) -> OriginalDump | OwnDump:
+    """The dump that begins where ``stream`` stands, by its header; before that of the original, lines of its log may stand.
+
+    ``origin`` names it in messages; ``advance`` is told how many bytes were read. Raises :class:`ExchangeError`.
+    """
+    lines = Lines(stream, origin, own_format.MOST_LINE, advance)
+    for text in lines:
+        if text.startswith("{") and lines.number == 1:
+            return OwnDump(lines, text)
+        lines.most = original_dump.MOST_LINE
+        if is_header(text):
+            return read_header(lines, text)
+        if not is_beside(text) or lines.number > original_dump.MOST_BEFORE:
+            raise lines.fault(f"expected the header of a dump, found {shown(text.strip())}; {_UNDERSTOOD}")
+    raise lines.fault(f"there is no header of a dump; {_UNDERSTOOD}")
 
 
 def _refuse_existing(meta: MetaBackend, uid: str) -> None:
