@@ -70,10 +70,7 @@ class Database:
         if self.path is not None:
             _make_file(self.path)
             self._use_wal()
-        with self.transaction(self._writer) as connection:
-            if connection.dialect.name == "postgresql":
-                key = zlib.crc32(self.table_prefix.encode())
-                connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({key})")
+        with self._migrating_alone(), self.transaction(self._writer) as connection:
             yield connection
 
     @contextmanager
@@ -99,10 +96,14 @@ class Database:
         self._closed = True
         self._engine.dispose()
 
-    def _state(self, connection: Connection) -> SchemaState:
+    def revision(self, connection: Connection) -> str | None:
+        """The revision of the schema that the database has, None before there is one."""
         if not sqlalchemy.inspect(connection).has_table(self.tables.schema.name):
-            return SchemaState.EMPTY
-        revision = connection.execute(select(self.tables.schema.c.version_num)).scalar()
+            return None
+        return connection.execute(select(self.tables.schema.c.version_num)).scalar()
+
+    def _state(self, connection: Connection) -> SchemaState:
+        revision = self.revision(connection)
         if revision is None:
             return SchemaState.EMPTY
         if revision not in REVISIONS:
@@ -116,6 +117,24 @@ class Database:
         if state is not SchemaState.CURRENT:
             raise SchemaError(f"database {self.location} {_NEXT_STEP[state]}")
         self._checked = True
+
+    @contextmanager
+    def _migrating_alone(self) -> Iterator[None]:
+        if self.path is not None:
+            yield
+            return
+        key = zlib.crc32(self.table_prefix.encode())
+        with self.transaction(self._engine) as connection:
+            # The lock goes with its connection, which therefore must not go back into the pool.
+            connection.detach()
+            if connection.dialect.name == "postgresql":
+                connection.exec_driver_sql(f"SELECT pg_advisory_lock({key})")
+            elif not connection.exec_driver_sql(f"SELECT GET_LOCK('backy2 {key}', {self._busy_timeout_s})").scalar():
+                raise MetaBackendError(
+                    f"database {self.location} is being set up by another process; try again when that one is done",
+                    retryable=True,
+                )
+            yield
 
     def _use_wal(self) -> None:
         # The mode is kept in the file, so it is set once; it cannot be changed inside a transaction. SQLite does not wait
@@ -141,7 +160,10 @@ def _sqlite_engine(url: URL, path: str, busy_timeout_s: float) -> Engine:
 
 
 def _server_engine(url: URL) -> Engine:
-    return make_engine(url, isolation_level="READ COMMITTED", pool_pre_ping=True)
+    engine = make_engine(url, isolation_level="READ COMMITTED", pool_pre_ping=True)
+    if url.get_backend_name() in ("mysql", "mariadb"):
+        event.listen(engine, "connect", _set_up_mariadb)
+    return engine
 
 
 def _expect_file(dialect: Any, record: Any, arguments: Any, options: Any) -> None:
@@ -154,6 +176,13 @@ def _set_up_sqlite(connection: Any, record: Any) -> None:
     connection.isolation_level = None
     cursor = connection.cursor()
     cursor.execute("PRAGMA synchronous=FULL")
+    cursor.close()
+
+
+def _set_up_mariadb(connection: Any, record: Any) -> None:
+    # A value that does not fit is refused and never cut, and no hour comes twice a year, however the server is set.
+    cursor = connection.cursor()
+    cursor.execute("SET time_zone = '+00:00', sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION'")
     cursor.close()
 
 

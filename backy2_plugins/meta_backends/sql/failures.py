@@ -17,6 +17,17 @@ _SQLITE = {
     "SQLITE_IOERR": "cannot be read or written: the file system reported an error",
     "SQLITE_PERM": "cannot be opened: permission denied",
 }
+_MARIADB = {
+    1044: "refuses this user; grant it all rights on that database",
+    1045: "refuses this user or its password; check both in the URL",
+    1049: "does not exist on that server; check the URL, or make it",
+    1205: "was locked by another connection for too long; try again when that one is done",
+    1213: "was changed by another connection at the same time; try again",
+    2002: "cannot be reached; check that the server runs, and host and port in the URL",
+    2003: "cannot be reached; check that the server runs, and host and port in the URL",
+}
+_RETRYABLE_CODES = (1205, 1213, 2006, 2013)
+"""MariaDB's numbers for: waited too long for a lock, deadlock, connection lost."""
 _RETRYABLE_STATES = ("40001", "40P01", "08", "57P")
 """SQLSTATE prefixes: serialisation failure, deadlock, connection lost, server shutting down."""
 
@@ -30,11 +41,33 @@ def translated(error: SQLAlchemyError, location: str) -> MetaBackendError:
         return MetaBackendError(
             f"database {location} {_SQLITE[kind]} ({error.orig})", retryable=kind in ("SQLITE_BUSY", "SQLITE_LOCKED")
         )
-    if "no such table" in str(error.orig) or "no such column" in str(error.orig):
-        return SchemaError(f"database {location} lacks tables of this release ({error.orig}); run: backy2 initdb")
+    said = _said(error.orig)
+    if "no such table" in said or "no such column" in said:
+        return SchemaError(f"database {location} lacks tables of this release ({said}); run: backy2 initdb")
     if isinstance(error, IntegrityError):
-        return MetaBackendError(f"database {location} refuses a record that is there already: {error.orig}")
-    return MetaBackendError(f"database {location}: {error.orig}", retryable=_may_pass(error))
+        return MetaBackendError(f"database {location} refuses a record that is there already: {said}")
+    reason = _MARIADB.get(_code(error.orig)) or _postgresql_reason(error.orig)
+    message = f"database {location} {reason} ({said})" if reason else f"database {location}: {said}"
+    return MetaBackendError(message, retryable=_may_pass(error))
+
+
+def _said(error: BaseException | None) -> str:
+    """What the driver says, on one line."""
+    text = str(error.args[-1] if error is not None and _code(error) else error)
+    return " ".join(text.split())
+
+
+def _code(error: BaseException | None) -> int:
+    """MariaDB's number of an error, 0 for another database's."""
+    code = error.args[0] if error is not None and len(error.args) > 1 else 0
+    return code if isinstance(code, int) else 0
+
+
+def _postgresql_reason(error: BaseException | None) -> str:
+    # An error of the driver, which is not imported for this, that no server gave a state to.
+    if type(error).__name__ != "OperationalError" or getattr(error, "sqlstate", "") is not None:
+        return ""
+    return "cannot be connected to; check that the server runs, and host, user and password in the URL"
 
 
 def _sqlite_kind(error: BaseException | None) -> str:
@@ -44,4 +77,5 @@ def _sqlite_kind(error: BaseException | None) -> str:
 
 def _may_pass(error: DBAPIError) -> bool:
     state = getattr(error.orig, "sqlstate", None) or ""
-    return error.connection_invalidated or state.startswith(_RETRYABLE_STATES)
+    passing = state.startswith(_RETRYABLE_STATES) or _code(error.orig) in _RETRYABLE_CODES
+    return error.connection_invalidated or passing

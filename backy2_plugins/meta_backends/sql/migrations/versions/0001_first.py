@@ -6,6 +6,8 @@ Revises:
 
 from __future__ import annotations
 
+from typing import Any
+
 import sqlalchemy as sa
 from alembic import context, op
 from sqlalchemy.types import TypeEngine
@@ -20,7 +22,7 @@ COUNTERS = ("stores", "chains", "blobs", "segments", "versions", "statistics", "
 def upgrade() -> None:
     """Make all tables, and the counters at zero."""
     prefix = context.config.attributes["table_prefix"]
-    counters = op.create_table(
+    counters = _table(
         f"{prefix}counters",
         sa.Column("name", sa.String(16), primary_key=True),
         sa.Column("value", sa.BigInteger, nullable=False),
@@ -32,6 +34,19 @@ def upgrade() -> None:
     _versions(prefix)
     _statistics(prefix)
     _jobs(prefix)
+
+
+def _table(name: str, *columns: sa.schema.SchemaItem) -> sa.Table:
+    return op.create_table(name, *columns, **_options(op.get_bind().dialect))
+
+
+def _options(dialect: Any) -> dict[str, Any]:
+    """Uids, names and tags are what they are to the byte, which MariaDB must be told."""
+    if dialect.name not in ("mysql", "mariadb"):
+        return {}
+    collation = "utf8mb4_nopad_bin" if dialect.is_mariadb else "utf8mb4_0900_bin"
+    options = {"engine": "InnoDB", "charset": "utf8mb4", "collate": collation}
+    return {f"{dialect.name}_{name}": value for name, value in options.items()}
 
 
 def _binary(length: int) -> TypeEngine[bytes]:
@@ -51,7 +66,7 @@ def _index(prefix: str, table: str, column: str, *, unique: bool = False) -> Non
 
 
 def _stores(prefix: str) -> None:
-    op.create_table(
+    _table(
         f"{prefix}stores",
         _id(),
         sa.Column("identity", sa.String(64), nullable=False, unique=True),
@@ -59,11 +74,11 @@ def _stores(prefix: str) -> None:
         sa.Column("location", sa.String(1024), nullable=False),
         sa.Column("created", sa.BigInteger, nullable=False),
     )
-    op.create_table(f"{prefix}chains", _id(), sa.Column("spec", sa.String(255), nullable=False, unique=True))
+    _table(f"{prefix}chains", _id(), sa.Column("spec", sa.String(255), nullable=False, unique=True))
 
 
 def _blobs(prefix: str) -> None:
-    op.create_table(
+    _table(
         f"{prefix}blobs",
         _id(),
         sa.Column("store", sa.Integer, nullable=False),
@@ -89,7 +104,7 @@ def _blobs(prefix: str) -> None:
 
 
 def _segments(prefix: str) -> None:
-    op.create_table(
+    _table(
         f"{prefix}segments",
         _id(),
         sa.Column("digest", _binary(32), nullable=False),
@@ -102,7 +117,7 @@ def _segments(prefix: str) -> None:
 
 
 def _versions(prefix: str) -> None:
-    op.create_table(
+    _table(
         f"{prefix}versions",
         _id(),
         sa.Column("uid", sa.String(36), nullable=False, unique=True),
@@ -123,12 +138,12 @@ def _versions(prefix: str) -> None:
         sa.Column("touched", sa.BigInteger, nullable=False),
     )
     op.create_index(f"{prefix}versions_order", f"{prefix}versions", ["name", "date", "id"])
-    op.create_table(
+    _table(
         f"{prefix}tags",
         _key("version", sa.BigInteger()),
         sa.Column("name", sa.String(255), primary_key=True),
     )
-    op.create_table(
+    _table(
         f"{prefix}maps",
         _key("version", sa.BigInteger()),
         _key("part", sa.Integer()),
@@ -138,7 +153,7 @@ def _versions(prefix: str) -> None:
 
 def _statistics(prefix: str) -> None:
     kinds = ("read", "written", "dedup", "sparse", "kept")
-    op.create_table(
+    _table(
         f"{prefix}statistics",
         _id(),
         sa.Column("uid", sa.String(36), nullable=False),
@@ -147,14 +162,14 @@ def _statistics(prefix: str) -> None:
         sa.Column("size_bytes", sa.BigInteger, nullable=False),
         sa.Column("size_blocks", sa.BigInteger, nullable=False),
         *[sa.Column(f"{unit}_{kind}", sa.BigInteger, nullable=False) for kind in kinds for unit in ("bytes", "blocks")],
-        sa.Column("duration_s", sa.Float, nullable=False),
+        sa.Column("duration_s", sa.Float(53), nullable=False),
     )
     _index(prefix, "statistics", "uid")
     _index(prefix, "statistics", "date")
 
 
 def _jobs(prefix: str) -> None:
-    op.create_table(
+    _table(
         f"{prefix}jobs",
         _id(),
         sa.Column("token", sa.String(16), nullable=False, unique=True),
@@ -166,10 +181,10 @@ def _jobs(prefix: str) -> None:
         sa.Column("began", sa.BigInteger, nullable=False),
         sa.Column("renewed", sa.BigInteger, nullable=False),
         sa.Column("lease_until", sa.BigInteger, nullable=False),
-        sa.Column("progress", sa.Float, nullable=False),
+        sa.Column("progress", sa.Float(53), nullable=False),
     )
     _index(prefix, "jobs", "state")
-    op.create_table(
+    _table(
         f"{prefix}uses",
         _key("job", sa.BigInteger()),
         _key("version", sa.BigInteger()),
