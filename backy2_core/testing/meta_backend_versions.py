@@ -47,7 +47,9 @@ class VersionPromises(PromiseBase):
             expire=expire,
         )
         made = meta.create_version(job, new)
-        told = {name: getattr(made, name) for name in NewVersion.__dataclass_fields__ if name not in ("arriving", "date")}
+        told = {
+            name: getattr(made, name) for name in NewVersion.__dataclass_fields__ if name not in ("arriving", "date")
+        }
         assert NewVersion(**told) == new
         assert (made.state, made.protected, made.digest) == (VersionState.INCOMPLETE, False, b"")
         assert abs(datetime.now(UTC) - made.date) < timedelta(hours=1)
