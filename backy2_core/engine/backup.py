@@ -78,7 +78,7 @@ def backup(engine: Engine, request: BackupRequest) -> BackupResult:
             log.info("Backing up %s as version %s of %s", request.source, version.uid, request.name)
             digest, counts = _transfer(engine, lease, task, version, runs, base)
             statistics = _statistics(version, counts, time.monotonic() - began)
-            lease.confirm()
+            lease.check()
             write_copy(engine, version, digest, [statistics], base=task.base)
             version = engine.meta.finish_version(lease.id, version.id, digest, statistics)
     engine.notify(BackupFinished(version, statistics))

@@ -13,6 +13,7 @@ from dataclasses import replace
 
 from backy2_core.engine.context import Engine
 from backy2_core.engine.copy_files import delete_head, marked_versions
+from backy2_core.engine.copy_tidy import tidy_copies
 from backy2_core.engine.doomed import delete_doomed
 from backy2_core.engine.foresight import foresee
 from backy2_core.engine.lease import running_job
@@ -48,6 +49,7 @@ def cleanup(engine: Engine, request: CleanupRequest) -> CleanupResult:
             orphaned, foreign = doom_orphans(engine, lease, request.prefix)
             result = replace(result, orphaned_objects=orphaned, foreign_objects=foreign)
             result = _delete(engine, result)
+        result = tidy_copies(engine, lease, result, thorough=request.full or result.purged_versions > 0)
     if result.condemned_segments or result.condemned_blobs:
         with running_job(engine, JobKind.CLEANUP, "second round") as lease:
             result = _round(engine, lease.id, replace(result, condemned_segments=0, condemned_blobs=0))

@@ -9,7 +9,7 @@ that nothing refers to, and a cleanup takes them.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 from backy2_core.contracts.data_backend import DataBackend
@@ -36,31 +36,29 @@ def write_copy(
     *,
     base: Version | None = None,
     damaged: bool = False,
+    usable: Callable[[Document], bool] | None = None,
+    anew: bool = False,
 ) -> None:
     """Write the copy of a version whose map is complete in the database; durable on return.
 
     Every version needs one before it becomes valid, since the document is also the marker of INVARIANT 6; where copies are
     switched off it is that only. A copy of the same contents that is there already is kept, and what it says of the
-    version is brought up to date. ``base`` is the version that this one was made from.
+    version is brought up to date, unless it is to be made ``anew``. ``base`` is the version that this one was made from.
+    Copies that are not ``usable`` are not referred to.
 
     Raises :class:`DamageError` if the map in the database is not the one of which ``digest`` was taken.
     """
     if not engine.data.capabilities.persistent:
         return
     head = head_of(version, digest, damaged=damaged)
-    if not engine.options.metadata_copies:
-        _write(engine.data, Document(head, tuple(statistics)))
-        return
-    there = read_copy(engine.data, version.uid)
+    marker = Document(head, tuple(statistics))
+    there = None if anew else read_copy(engine.data, version.uid)
     if there is not None and there.runs is not None and there.version.digest == digest:
-        _write_changed(engine.data, there, replace(there, version=head, statistics=tuple(statistics)))
-        return
-    copied = CopiedMap(engine, version)
-    for other, copy in _patterns(engine, version, base):
-        copied.take_over(other, copy)
-        break
-    copied.write_rest(digest)
-    _write(engine.data, copied.document(Document(head, tuple(statistics))))
+        _write_changed(engine.data, there, replace(marker, packs=there.packs, runs=there.runs))
+    elif not engine.options.metadata_copies:
+        _write(engine.data, marker)
+    else:
+        _write(engine.data, _copied_map(engine, version, digest, base, usable).document(marker))
 
 
 def update_copy(engine: Engine, uid: VersionUid) -> None:
@@ -69,8 +67,7 @@ def update_copy(engine: Engine, uid: VersionUid) -> None:
     Where there is no copy, none is written: a cleanup does that.
     """
     version = get_version(engine.meta, uid)
-    wanted = engine.options.metadata_copies and engine.data.capabilities.persistent
-    there = read_copy(engine.data, uid) if wanted and version.state in FINISHED else None
+    there = read_copy(engine.data, uid) if version.state in FINISHED else None
     if there is not None:
         _write_changed(engine.data, there, replace(there, version=current_head(version)))
 
@@ -90,6 +87,19 @@ def read_copy(data: DataBackend, uid: VersionUid) -> Document | None:
     except DamageError as error:
         log.warning("%s", error)
         return None
+
+
+def _copied_map(
+    engine: Engine, version: Version, digest: bytes, base: Version | None, usable: Callable[[Document], bool] | None
+) -> CopiedMap:
+    """The map of the version, all of it copied; at first as far as the copy of one other version goes."""
+    copied = CopiedMap(engine, version)
+    for other, copy in _patterns(engine, version, base):
+        if usable is None or usable(copy):
+            copied.take_over(other, copy)
+            break
+    copied.write_rest(digest)
+    return copied
 
 
 def _patterns(engine: Engine, version: Version, base: Version | None) -> Iterator[tuple[Version, Document]]:

@@ -104,7 +104,8 @@ class CleanupResult:
 
     ``condemned_*`` wait for the next cleanup; ``foreign_objects`` were left alone since no job of this database, or one
     that still runs, put them there. ``spared_blobs`` are needed by no version, but stay since another program may still use
-    them, until its installation was taken over for good.
+    them, until its installation was taken over for good. ``written_copies`` of versions' metadata were missing or out of date;
+    ``deleted_packs`` of such copies were needed by none any more.
     """
 
     dry_run: bool
@@ -118,3 +119,5 @@ class CleanupResult:
     orphaned_objects: int = 0
     foreign_objects: int = 0
     spared_blobs: int = 0
+    written_copies: int = 0
+    deleted_packs: int = 0

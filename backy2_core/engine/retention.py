@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Collection
 from datetime import UTC, datetime
 
 from backy2_core.contracts.meta_backend import MetaBackend
 from backy2_core.engine.context import Engine
-from backy2_core.errors import RefusedError
+from backy2_core.engine.copy_files import delete_head
+from backy2_core.errors import BackyError, RefusedError
 from backy2_core.model.event import VersionRemoved
 from backy2_core.model.version import Version, VersionState
 
+log = logging.getLogger(__name__)
+
 
 def remove(engine: Engine, version: Version, *, force: bool = False) -> None:
-    """Mark a version removed; cleanups then delete what only it used.
+    """Mark a version removed, and delete its copy in the store; cleanups then delete what only it used.
 
     Refused for a protected version, and unless ``force`` for a complete one that is younger than the configured age.
     """
@@ -27,6 +31,10 @@ def remove(engine: Engine, version: Version, *, force: bool = False) -> None:
             " Use --force to remove it all the same."
         )
     engine.meta.remove_version(version.id)
+    try:
+        delete_head(engine.data, version.uid)
+    except BackyError as error:
+        log.warning("The copy of the metadata of version %s is left for the next cleanup: %s", version.uid, error)
     engine.notify(VersionRemoved(version))
 
 

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import json
 import uuid
+from collections.abc import Iterable
 
 from backy2_core.contracts.data_backend import DataBackend
 from backy2_core.contracts.meta_backend import MetaBackend
 from backy2_core.engine.stored_map import StoredMap, batches
 from backy2_core.errors import StoreIdentityError
 from backy2_core.model.blob import StoreId
-from backy2_core.model.segment import blob_ids
+from backy2_core.model.segment import SegmentId, blob_ids
 from backy2_core.model.version import Version
 
 STORE_DOCUMENT = "store.json"
@@ -48,21 +49,26 @@ def check_place(meta: MetaBackend, stored_map: StoredMap, store: StoreId) -> Non
 
     No backup mixes stores, so its first blob tells. Raises :class:`StoreIdentityError`.
     """
-    for segments in batches(iter(stored_map.ids()), _BATCH):
-        found = meta.read_segments(set(segments))
-        for data in (found[segment].data for segment in segments if segment in found):
-            record = next(iter(meta.read_blobs(sorted(blob_ids(data))[:1]).values()), None)
-            if record is not None and record.store != store:
-                raise StoreIdentityError(_elsewhere(meta, stored_map.version, record.store))
-            if record is not None:
-                return
+    found = store_of(meta, stored_map.ids())
+    if found not in (None, store):
+        raise StoreIdentityError(_elsewhere(meta, stored_map.version, found))
 
 
-def _elsewhere(meta: MetaBackend, version: Version, store: StoreId) -> str:
-    places = {info.id: f"store {info.identity} ({info.kind}, {info.location})" for info in meta.stores()}
+def store_of(meta: MetaBackend, segments: Iterable[SegmentId]) -> StoreId | None:
+    """The store of the first blob of a map; None if it has none."""
+    for some in batches(iter(segments), _BATCH):
+        found = meta.read_segments(set(some))
+        for data in (found[segment].data for segment in some if segment in found):
+            for record in meta.read_blobs(sorted(blob_ids(data))[:1]).values():
+                return record.store
+    return None
+
+
+def _elsewhere(meta: MetaBackend, version: Version, store: StoreId | None) -> str:
+    places = [f"store {info.identity} ({info.kind}, {info.location})" for info in meta.stores() if info.id == store]
     return (
-        f"The blobs of version {version.uid} are in {places.get(store, 'an unknown store')}, which is not the one that"
-        " is configured now. Nothing was read or written; configure that store for this version."
+        f"The blobs of version {version.uid} are in {''.join(places) or 'an unknown store'}, which is not the one that is"
+        " configured now. Nothing was read or written; configure that store for this version."
     )
 
 

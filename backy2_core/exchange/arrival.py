@@ -14,7 +14,7 @@ from itertools import groupby
 from backy2_core.contracts.meta_backend import NewSegment
 from backy2_core.engine.context import Engine
 from backy2_core.engine.copies import write_copy
-from backy2_core.engine.copy_files import delete_head
+from backy2_core.engine.copy_files import delete_head, read_head
 from backy2_core.engine.foreign import begin_take_over
 from backy2_core.engine.lease import Lease
 from backy2_core.engine.stored_map import batches
@@ -46,6 +46,7 @@ def arrive(engine: Engine, lease: Lease, version: ArrivingVersion, blocks: Itera
     Raises :class:`ExchangeError` where blocks contradict the version, one another or what is recorded already, and
     :class:`backy2_core.errors.VersionExistsError` where the uid is taken. If it raises, the version is not there.
     """
+    had_copy = read_head(engine.data, version.uid) is not None
     made = engine.meta.create_version(lease.id, _new_version(version))
     try:
         digest, lost = _Arrival(engine, lease, made).take_in(blocks)
@@ -54,7 +55,7 @@ def arrive(engine: Engine, lease: Lease, version: ArrivingVersion, blocks: Itera
         arrived = engine.meta.finish_version(lease.id, made.id, digest, None, damaged=version.damaged)
         engine.meta.add_statistics(version.statistics)
     except BaseException:
-        _take_back(engine, made)
+        _take_back(engine, made, keep_copy=had_copy)
         raise
     return arrived
 
@@ -197,9 +198,10 @@ def _check(version: ArrivingVersion, digest: bytes, lost: int) -> None:
         )
 
 
-def _take_back(engine: Engine, version: Version) -> None:
+def _take_back(engine: Engine, version: Version, *, keep_copy: bool) -> None:
     try:
         engine.meta.remove_version(version.id, protected_too=True)
-        delete_head(engine.data, version.uid)
+        if not keep_copy:
+            delete_head(engine.data, version.uid)
     except BackyError as error:
         log.warning("What was recorded of version %s is left for the next cleanup: %s", version.uid, error)

@@ -16,7 +16,8 @@ from backy2_plugins.meta_backends.sql.bulk import among
 from tests.protocol.scheduler import pause
 
 SQL = "backy2_plugins.meta_backends.sql"
-_NEVER = 1 << 62
+_NEVER = 250_000_000_000_000_000
+"""A time in the year 9892, in microseconds."""
 
 Mutant = Callable[[pytest.MonkeyPatch], None]
 

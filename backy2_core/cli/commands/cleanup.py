@@ -48,6 +48,8 @@ class Cleanup(RecordVerb):
         "orphaned_objects",
         "foreign_objects",
         "spared_blobs",
+        "written_copies",
+        "deleted_packs",
     )
     record_type = "cleanup"
 
