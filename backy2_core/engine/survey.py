@@ -7,6 +7,8 @@ The order of the steps matters, since everything else may run meanwhile.
    protocol holds for every ``unseen`` blob that is found. The ids of this scan are kept, and no highest id: that would ask for
    more, namely that ids are committed in order.
 2. It is fixed which jobs live, then the store is listed, then the records of what was listed are read (rule 9).
+   An ``unseen`` blob that no finished version refers to is what an import left that failed. It stays as it is: a cleanup drops
+   its record, and spares the object for the next import.
 3. Each suspect is asked for again by itself, since a listing may be inconsistent, and its record is read after that. One
    that is still there, and not ``deleting``, was so too when the store answered: ``deleting`` is final, and an object goes
    only after that. So the answer is proof, whatever cleanups run beside.
@@ -20,6 +22,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from backy2_core.contracts.data_backend import StoredBlob
+from backy2_core.contracts.meta_backend import MetaBackend
 from backy2_core.engine.context import Engine
 from backy2_core.engine.damage import MOST_NAMED, mark_blobs
 from backy2_core.engine.idset import IdSet
@@ -31,10 +34,13 @@ from backy2_core.engine.stored_map import batches
 from backy2_core.errors import BlobNotFoundError
 from backy2_core.model.blob import UNKNOWN_SIZE, BlobId, BlobRecord, BlobState, BlobUid
 from backy2_core.model.job import JobState
+from backy2_core.model.segment import block_ids
+from backy2_core.model.version import VersionFilter, VersionState
 
 _BATCH = 1000
 _IN_FLIGHT = 4
 """Questions that wait for the store, for each thread."""
+_FINISHED = frozenset({VersionState.VALID, VersionState.DAMAGED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,10 +105,10 @@ def survey(
 ) -> Survey:
     """List the store once, and hold it against the records.
 
-    ``see``: ``unseen`` blobs that are found, and are not of a wrong size, become ``stored``. ``mark``: blobs that are missing
-    or of a wrong size become ``damaged``, and every version that uses one of them; else nothing is marked. Changes nothing
-    more, so a survey may be repeated, and may run beside everything else. With a ``lease``, nothing is believed once that is
-    lost; ``share`` is the part of the job's progress that the survey makes.
+    ``see``: ``unseen`` blobs of finished versions that are found, and are not of a wrong size, become ``stored``. ``mark``:
+    blobs that are missing or of a wrong size become ``damaged``, and every version that uses one of them; else nothing is
+    marked. Changes nothing more, so a survey may be repeated, and may run beside everything else. With a ``lease``, nothing
+    is believed once that is lost; ``share`` is the part of the job's progress that the survey makes.
     """
     surveying = _Surveying(engine, lease, see, share)
     surveying.read_records()
@@ -124,6 +130,7 @@ class _Surveying:
         self._share = share
         self._before = IdSet()
         self._listed = IdSet()
+        self._arrived = IdSet()
 
     def read_records(self) -> None:
         """Learn which records there are before the store is looked at."""
@@ -135,6 +142,8 @@ class _Surveying:
             result.deleting += len(rows) - len(kept)
             result.condemned += sum(row.condemned is not None for row in kept)
             result.unseen += sum(row.state is BlobState.UNSEEN for row in kept)
+        if result.unseen and self._see:
+            self._arrived = _blobs_of_finished(self._engine.meta)
 
     def read_store(self) -> None:
         """List the store, and match every object with its record."""
@@ -237,5 +246,18 @@ class _Surveying:
         self.result.broken.add_all([record.id])
 
     def _mark_seen(self, seen: Sequence[tuple[BlobId, int]]) -> None:
-        if seen and self._see:
-            self.result.found += self._engine.meta.mark_seen(seen)
+        arrived = [(number, size) for number, size in seen if number in self._arrived]
+        if arrived:
+            self.result.found += self._engine.meta.mark_seen(arrived)
+
+
+def _blobs_of_finished(meta: MetaBackend) -> IdSet:
+    """The blobs of all versions that came to their end, by backup, import or adoption."""
+    segments, blobs = IdSet(), IdSet()
+    for version in meta.versions(VersionFilter(states=_FINISHED)):
+        segments.add_all(meta.read_map(version.id))
+    for rows in meta.scan_segments(with_data=True):
+        for row in rows:
+            if row.id in segments:
+                blobs.add_all(blob for blob in block_ids(row.data) if blob > 0)
+    return blobs

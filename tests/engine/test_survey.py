@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from datetime import UTC, datetime
+from uuid import uuid4
 
 import pytest
 
@@ -10,9 +12,12 @@ from backy2_core.engine import survey as room
 from backy2_core.engine.lease import running_job
 from backy2_core.engine.survey import survey
 from backy2_core.errors import DataBackendError, JobLostError
+from backy2_core.exchange.arrival import arrive
+from backy2_core.exchange.arriving import ArrivingBlock, ArrivingVersion
 from backy2_core.model.blob import UNKNOWN_SIZE, BlobState, NewBlob, blob_uid
+from backy2_core.model.block import Geometry
 from backy2_core.model.job import JobKind, JobState
-from backy2_core.model.version import VersionState
+from backy2_core.model.version import VersionState, VersionUid
 from tests.engine.place import BLOCK, image, numbered
 
 VALID, DAMAGED = VersionState.VALID, VersionState.DAMAGED
@@ -50,6 +55,13 @@ def take_over(place, *uids):
     with running_job(place.engine, JobKind.IMPORT, "test") as lease:
         blobs = [NewBlob(uid, BLOCK, BLOCK, "blake3", b"c" * 32) for uid in uids]
         return place.meta.take_over_blobs(lease.id, place.engine.store, blobs)
+
+
+def take_in(place, uid):
+    """Let a version arrive that consists of this blob."""
+    version = ArrivingVersion(VersionUid(str(uuid4())), "vm", "", datetime.now(UTC), Geometry(BLOCK, BLOCK), "blake3")
+    with running_job(place.engine, JobKind.IMPORT, "test") as lease:
+        arrive(place.engine, lease, version, [ArrivingBlock(0, NewBlob(uid, BLOCK, BLOCK, "blake3", b"c" * 32), 0)])
 
 
 def test_a_sound_store_has_no_faults(place):
@@ -181,11 +193,22 @@ def test_a_survey_may_leave_unseen_blobs_as_they_are(place):
 def test_a_blob_recorded_after_the_listing_began_is_not_seen_by_it(place):
     """Rule 10: its object may have gone before it was recorded."""
     put(place, STRANGER, A)
-    place.data.run("list_blobs", lambda: take_over(place, STRANGER))
+    place.data.run("list_blobs", lambda: take_in(place, STRANGER))
     found = survey(place.engine)
     assert (found.found, found.missing.count) == (0, 0)
     assert states(place) == {STRANGER: (BlobState.UNSEEN, BLOCK)}
     assert survey(place.engine).found == 1
+
+
+def test_what_a_failed_import_left_is_not_seen_so_that_a_cleanup_spares_its_objects(place):
+    put(place, STRANGER, A)
+    take_over(place, STRANGER)
+    found = survey(place.engine)
+    assert (found.unseen, found.found) == (1, 0)
+    for _ in range(2):
+        place.cleanup(full=True)
+    assert states(place) == {}
+    assert place.objects() == {STRANGER}
 
 
 def test_a_blob_recorded_after_the_listing_began_is_not_missing_from_it(place):
