@@ -64,9 +64,10 @@ BAD: dict[str, Callable[[list[str]], list[str]]] = {
 
 
 def _tables(site: Site) -> dict[str, list[tuple[object, ...]]]:
-    """What the database holds of versions and blobs, in any state."""
-    names = ("versions", "maps", "segments", "blobs", "tags", "statistics")
-    return {name: site.rows(f"SELECT * FROM backy2_{name} ORDER BY 1, 2") for name in names}
+    """What the database holds of versions and blobs; that a version was given up may stay on record."""
+    versions = site.rows("SELECT * FROM backy2_versions WHERE state NOT IN (4, 5) ORDER BY id")
+    names = ("maps", "segments", "blobs", "tags", "statistics")
+    return {"versions": versions} | {name: site.rows(f"SELECT * FROM backy2_{name} ORDER BY 1, 2") for name in names}
 
 
 def _file(site: Site, lines: list[str], end: str = "\r\n") -> Path:
@@ -110,6 +111,42 @@ def test_fault_06_a_version_that_is_here_already_is_left_as_it_is(site: Site, or
     assert site.objects() == objects
 
 
+def test_fault_06_a_dump_that_contradicts_what_is_known_of_a_blob_changes_nothing(
+    site: Site, original: Original
+) -> None:
+    """Whether a blob is another's whose checksum is known, or one of ours; and both within one dump."""
+    one, two = original.backups[0].uid, original.back_up(blocks([2, 4]))
+    site.ok("import", str(_file(site, original.dump(one))))
+    before, good = _tables(site), original.dump(two)
+    ours = next(uid for uid, _ in site.rows("SELECT uid, id FROM backy2_blobs WHERE state = 1"))
+    wrong = "0" * 128
+    for bad in (_cell(2, 4, wrong), _cell(2, 0, ours), _cell(3, 0, good[2].partition(",")[0])):
+        refused = site.call("import", str(_file(site, bad(good))))
+        assert refused.code == EXCHANGE, refused
+        assert "line " in refused.err.lower()
+        assert _tables(site) == before
+    site.ok("import", str(_file(site, good)))
+    assert site.restored(two) == blocks([2, 4])
+
+
+def test_fault_06_a_dump_of_our_own_of_which_any_byte_changed_is_refused_and_changes_nothing(site: Site) -> None:
+    """The format that loses nothing carries a checksum of itself."""
+    uid = site.backup(CONTENT)
+    path = site.folder / "own"
+    site.ok("export", "--dump-format", "own", uid, str(path))
+    other = Site(site.folder / "other", store=site.store)
+    other.ok("initdb")
+    whole, before = path.read_bytes(), _tables(other)
+    for at in range(0, len(whole), 61):
+        path.write_bytes(whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :])
+        refused = other.call("import", str(path))
+        assert refused.code == EXCHANGE, (at, refused)
+        assert _tables(other) == before
+    path.write_bytes(whole)
+    other.ok("import", str(path))
+    assert other.restored(uid) == CONTENT
+
+
 @pytest.mark.parametrize("count", range(1, 8))
 def test_fault_10_a_dump_that_was_cut_is_refused_wherever_it_was_cut(
     count: int, site: Site, original: Original
@@ -129,7 +166,7 @@ def test_fault_10_a_dump_of_our_own_that_was_cut_is_refused(site: Site) -> None:
     """The same for the format that loses nothing."""
     uid = site.backup(CONTENT)
     path = site.folder / "own"
-    site.ok("export", uid, str(path))
+    site.ok("export", "--dump-format", "own", uid, str(path))
     whole = path.read_bytes()
     site.ok("rm", uid)
     site.ok("cleanup")

@@ -46,7 +46,7 @@ def test_fault_02_a_killed_backup_is_never_made_valid_by_a_scrub(
     assert site.call("restore", uid, f"file://{target}").code == REFUSED
     assert not target.exists()
     assert site.call("backup", "-f", uid, site.url, "vm").code == REFUSED
-    site.wait_for_leases()
+    site.let_leases_run_out()
     assert site.call("scrub", uid).code == REFUSED
     site.ok("backup", "-c", uid, *options, site.url, "vm")
     assert site.restored(uid) == site.image.read_bytes()

@@ -106,7 +106,7 @@ def test_fault_15_a_killed_backup_leaves_no_torn_blob_under_its_name(site: Site)
     found = [path.read_bytes() for path in site.store.glob("??/??/*.blob")]
     assert 0 < len(found) < 48
     assert set(found) <= pieces
-    site.wait_for_leases()
+    site.let_leases_run_out()
     site.ok("cleanup", "--full")
     assert site.restored(site.backup()) == content
 
