@@ -73,7 +73,7 @@ def backup(engine: Engine, request: BackupRequest) -> BackupResult:
             runs = _plan(task)
             base = trusted_map(engine, task.base) if task.base else None
             if base is not None and request.hints is not None:
-                check_sample(engine.meta, source, runs, base, engine.options.sanity_check_blocks)
+                check_sample(engine, source, runs, base)
             version = task.resume or engine.meta.create_version(lease.id, _new_version(task))
             log.info("Backing up %s as version %s of %s", request.source, version.uid, request.name)
             digest, counts = _transfer(engine, lease, task, version, runs, base)
@@ -185,7 +185,8 @@ def _crew(engine: Engine, task: _Task, pool: WorkerPool) -> Crew:
     size = max(task.geometry.block_size, _UNIT_BYTES // task.geometry.block_size * task.geometry.block_size)
     buffers = BufferPool(buffer_count(engine.options.buffer_bytes, size, _threads(engine, task.source)), size)
     is_zero = ZeroTest(task.geometry.block_size)
-    reader = Reader(task.source, task.geometry, hash_function(task.hash), is_zero)
+    checksum = engine.checksums.function(task.hash, engine.chain.key)
+    reader = Reader(task.source, task.geometry, checksum, is_zero)
     return Crew(pool, buffers, reader, Storer(engine.data, engine.chain, task.hash))
 
 

@@ -8,9 +8,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from backy2_core.contracts.data_backend import DataBackend
+from backy2_core.contracts.keyring import Keyring
 from backy2_core.contracts.meta_backend import MetaBackend
 from backy2_core.contracts.source import Source, Target, TargetRequest
 from backy2_core.engine.chain import Chain
+from backy2_core.engine.checksums import Checksums
 from backy2_core.engine.progress import NoProgress, Progress
 from backy2_core.model.blob import StoreId
 from backy2_core.model.block import DEFAULT_BLOCK_SIZE
@@ -54,3 +56,7 @@ class Engine:
     open_target: Callable[[str, TargetRequest], Target]
     notify: Callable[[Event], None] = lambda event: None
     progress: Progress = field(default_factory=NoProgress)
+    keyring: Keyring | None = None
+    """The secrets of the store; None for one that is not encrypted."""
+    checksums: Checksums = field(default_factory=Checksums)
+    """Made with that keyring."""

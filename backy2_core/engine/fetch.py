@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from backy2_core.contracts.data_backend import DataBackend
 from backy2_core.engine.chain import Chain
-from backy2_core.engine.digest import hash_function
+from backy2_core.engine.checksums import Checksums
 from backy2_core.engine.inventory import StoredBlock
 from backy2_core.errors import BlobDamagedError, BlobNotFoundError
 from backy2_core.model.blob import UNKNOWN_SIZE, BlobRecord
@@ -44,6 +44,7 @@ class Fetcher:
 
     data: DataBackend
     chain: Chain
+    checksums: Checksums
     use: UseBlock
 
     def fetch(self, blocks: Sequence[StoredBlock], buffer: memoryview) -> list[Fetched]:
@@ -74,7 +75,7 @@ class Fetcher:
             return Fetched(block, f"its blob is damaged: {error}")
         if len(clear) != record.size:
             return Fetched(block, f"its blob unpacks to {len(clear)} bytes, {record.size} were backed up")
-        if hash_function(record.hash)(clear) != record.checksum:
+        if self.checksums.function(record.hash, record.key)(clear) != record.checksum:
             return Fetched(block, "its blob has a wrong checksum")
         self.use(block, clear)
         return Fetched(block, "", length)

@@ -60,7 +60,7 @@ def _write(
         length = geometry.span_length(blocks.start, blocks.stop - blocks.start)
         target.zero(geometry.offset(blocks.start), length)
 
-    retrieval = Retrieval(engine, lease, geometry, Fetcher(engine.data, engine.chain, use), report)
+    retrieval = Retrieval(engine, lease, geometry, Fetcher(engine.data, engine.chain, engine.checksums, use), report)
     retrieval.on_sparse = sparse
     threads = max(engine.options.worker_count, target.threads, engine.data.capabilities.threads)
     engine.progress.begin(f"Restoring Version {version.uid} to {request.target}", geometry.size_bytes, "B")

@@ -7,7 +7,9 @@ from collections.abc import Iterator, Sequence
 
 from backy2_core.contracts.meta_backend import MetaBackend
 from backy2_core.contracts.source import Source
-from backy2_core.engine.digest import ZeroTest, hash_function
+from backy2_core.engine.checksums import Checksums
+from backy2_core.engine.context import Engine
+from backy2_core.engine.digest import ZeroTest
 from backy2_core.engine.plan import Action, Run
 from backy2_core.engine.stored_map import StoredMap
 from backy2_core.errors import HintsError
@@ -15,18 +17,18 @@ from backy2_core.model.blob import SPARSE, BlobRecord
 from backy2_core.model.segment import NO_LEAF, SEGMENT_BLOCKS, Entry, leaf_of, unpack
 
 
-def check_sample(meta: MetaBackend, source: Source, runs: Sequence[Run], base: StoredMap, count: int) -> int:
-    """Compare up to ``count`` blocks that would be kept, drawn at random, with the base; return how many were compared.
+def check_sample(engine: Engine, source: Source, runs: Sequence[Run], base: StoredMap) -> int:
+    """Compare some blocks that would be kept, drawn at random, with the base; return how many were compared.
 
     Raises :class:`HintsError` at the first that differs: the hints then miss changes, and a backup by them would be wrong.
     """
     version, geometry = base.version, base.version.geometry
-    blocks = list(_draw(runs, count))
+    blocks = list(_draw(runs, engine.options.sanity_check_blocks))
     is_zero = ZeroTest(geometry.block_size)
-    for block, entry, record in _base_blocks(meta, base, blocks):
+    for block, entry, record in _base_blocks(engine.meta, base, blocks):
         data = memoryview(bytearray(geometry.length(block)))
         source.read_into(geometry.offset(block), data)
-        if not _same(data, entry, record, is_zero):
+        if not _same(data, entry, record, is_zero, engine.checksums):
             raise HintsError(
                 f"The hints are wrong: they call block {block} (offset {geometry.offset(block)}) unchanged, but it"
                 f" differs from the base version {version.uid}. Were they made against another snapshot? Nothing was"
@@ -61,9 +63,9 @@ def _base_blocks(
         yield block, entry, records.get(entry.blob)
 
 
-def _same(data: memoryview, entry: Entry, record: BlobRecord | None, is_zero: ZeroTest) -> bool:
+def _same(data: memoryview, entry: Entry, record: BlobRecord | None, is_zero: ZeroTest, checksums: Checksums) -> bool:
     if entry == Entry(SPARSE, NO_LEAF):
         return is_zero(data)
     if record is None or leaf_of(record.checksum) != entry.leaf:
         return False
-    return hash_function(record.hash)(data) == record.checksum
+    return checksums.function(record.hash, record.key)(data) == record.checksum

@@ -73,7 +73,7 @@ class _Scrubbing:
     def run(self) -> None:
         """Check every block, or those drawn."""
         engine, version = self._engine, self._version
-        fetcher = Fetcher(engine.data, engine.chain, self.comparison.compare_stored)
+        fetcher = Fetcher(engine.data, engine.chain, engine.checksums, self.comparison.compare_stored)
         retrieval = Retrieval(engine, self._lease, version.geometry, fetcher, self.report)
         retrieval.on_whole = self._whole
         retrieval.on_sparse = self._sparse
