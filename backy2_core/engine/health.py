@@ -24,7 +24,7 @@ _LISTING, _MAPS = (0.0, 0.5), (0.5, 0.95)
 _SCRUB = "`backy2 scrub UID`"
 _RESTORE_DATABASE = "restore the database from a copy, or `backy2 recover` a new one"
 _PUT_BACK = "put the objects back and scrub, or back up anew"
-_WRITE_COPIES = "`backy2 cleanup`"
+_WRITE_COPIES = "`backy2 cleanup --full`"
 _RECOVER = "another database, or an old one? `backy2 recover`"
 _VOLATILE = Line("store", 0, 0, Verdict.NOTE, "this store keeps nothing, so there is nothing to look at")
 

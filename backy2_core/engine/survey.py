@@ -7,8 +7,8 @@ The order of the steps matters, since everything else may run meanwhile.
    protocol holds for every ``unseen`` blob that is found. The ids of this scan are kept, and no highest id: that would ask for
    more, namely that ids are committed in order.
 2. It is fixed which jobs live, then the store is listed, then the records of what was listed are read (rule 9).
-   An ``unseen`` blob that no finished version refers to is what an import left that failed. It stays as it is: a cleanup drops
-   its record, and spares the object for the next import.
+   An ``unseen`` blob that no finished version refers to is that of an import that runs or failed. It stays as it is, found or
+   not: a cleanup drops what failed ones left, and spares the object for the next import.
 3. Each suspect is asked for again by itself, since a listing may be inconsistent, and its record is read after that. One
    that is still there, and not ``deleting``, was so too when the store answered: ``deleting`` is final, and an object goes
    only after that. So the answer is proof, whatever cleanups run beside.
@@ -142,7 +142,7 @@ class _Surveying:
             result.deleting += len(rows) - len(kept)
             result.condemned += sum(row.condemned is not None for row in kept)
             result.unseen += sum(row.state is BlobState.UNSEEN for row in kept)
-        if result.unseen and self._see:
+        if result.unseen:
             self._arrived = _blobs_of_finished(self._engine.meta)
 
     def read_store(self) -> None:
@@ -210,7 +210,8 @@ class _Surveying:
         seen = []
         for record in records:
             size = sizes[asked[record.id]]
-            if record.state is BlobState.DELETING:
+            arriving = record.state is BlobState.UNSEEN and record.id not in self._arrived
+            if record.state is BlobState.DELETING or arriving:
                 continue
             if size is None:
                 self._at_fault(self.result.missing, record, size)
@@ -247,7 +248,7 @@ class _Surveying:
 
     def _mark_seen(self, seen: Sequence[tuple[BlobId, int]]) -> None:
         arrived = [(number, size) for number, size in seen if number in self._arrived]
-        if arrived:
+        if arrived and self._see:
             self.result.found += self._engine.meta.mark_seen(arrived)
 
 

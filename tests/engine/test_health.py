@@ -200,6 +200,16 @@ def test_an_edited_record_is_found(place, column, value):
     assert (place.state(uid), place.state(other)) == (DAMAGED, VALID)
 
 
+@pytest.mark.parametrize(("blobs", "size"), [(image("abc"), 2 * BLOCK), (b"tail", 5)], ids=["all", "the last"])
+def test_records_of_another_size_than_the_blocks_are_found(place, blobs, size):
+    uid = place.uid(image("abc") + b"tail")
+    for number in range(0, len(blobs), BLOCK):
+        blob = place.blob_of(blobs[number : number + BLOCK])
+        place.sql(f"UPDATE {place.table('blobs')} SET size = ? WHERE uid = ?", size, blob)
+    assert problems(place) == {"versions": 1, "segments": 1}
+    assert place.state(uid) is DAMAGED
+
+
 def test_a_record_that_is_gone_is_found_and_its_object_is_surplus(place):
     uid = place.uid(image("abc"))
     place.sql(f"DELETE FROM {place.table('blobs')} WHERE uid = ?", place.blob_of(B))

@@ -211,8 +211,17 @@ def test_what_a_failed_import_left_is_not_seen_so_that_a_cleanup_spares_its_obje
     assert place.objects() == {STRANGER}
 
 
+@pytest.mark.parametrize("content", [None, A[1:]], ids=["missing", "wrong size"])
+def test_what_a_failed_import_spoke_of_is_no_damage(place, content):
+    take_over(place, STRANGER)
+    if content:
+        put(place, STRANGER, content)
+    assert faults(survey(place.engine, mark=True)) == (0, 0, 0, 0)
+    assert states(place) == {STRANGER: (BlobState.UNSEEN, BLOCK)}
+
+
 def test_a_blob_recorded_after_the_listing_began_is_not_missing_from_it(place):
-    place.data.run("list_blobs", lambda: take_over(place, STRANGER), after=True)
+    place.data.run("list_blobs", lambda: take_in(place, STRANGER), after=True)
     assert faults(survey(place.engine)) == (0, 0, 0, 0)
     assert survey(place.engine).missing.count == 1
 
