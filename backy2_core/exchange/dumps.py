@@ -11,7 +11,7 @@ from typing import BinaryIO
 from backy2_core.contracts.meta_backend import MetaBackend
 from backy2_core.engine.context import Engine
 from backy2_core.engine.lease import Lease, running_job
-from backy2_core.errors import ExchangeError, UsageError, VersionExistsError
+from backy2_core.errors import ExchangeError, RefusedError, UsageError, VersionExistsError
 from backy2_core.exchange import original_dump, own_format
 from backy2_core.exchange.arrival import arrive
 from backy2_core.exchange.arriving import ArrivingBlock, ArrivingVersion
@@ -21,8 +21,8 @@ from backy2_core.exchange.original_dump import OriginalDump, is_beside, is_heade
 from backy2_core.exchange.own_dump import OwnDump
 from backy2_core.exchange.translation import arriving_blocks, arriving_version, survey
 from backy2_core.exchange.twice import Twice
-from backy2_core.model.job import JobKind
-from backy2_core.model.version import Version, VersionFilter
+from backy2_core.model.job import JobKind, JobState
+from backy2_core.model.version import Version, VersionFilter, VersionState
 
 log = logging.getLogger(__name__)
 
@@ -132,8 +132,20 @@ def open_dump(
 
 
 def _refuse_existing(meta: MetaBackend, uid: str) -> None:
-    if any(version.uid == uid for version in meta.versions(VersionFilter(uid_prefix=uid))):
-        raise VersionExistsError(f"Version {uid} is there already; nothing was imported.")
+    """Refuse a uid that is there. One that only arrives is nobody's once the lease of its import ran out."""
+    known = VersionFilter().states | {VersionState.ARRIVING}
+    for version in meta.versions(VersionFilter(uid_prefix=uid, states=known)):
+        if version.uid != uid:
+            continue
+        if version.state is not VersionState.ARRIVING:
+            raise VersionExistsError(f"Version {uid} is there already; nothing was imported.")
+        meta.expire_jobs()
+        for job in meta.jobs({JobState.LIVE}):
+            if version.id in job.versions:
+                raise RefusedError(
+                    f"Version {uid} is being imported by job {job.id} (host {job.host}, process {job.pid}). If that process is"
+                    f" dead, its lease runs out at {job.lease_until:%H:%M:%S} UTC; then try again."
+                )
 
 
 def _tell(checked: _Checked, engine: Engine, origin: str) -> None:

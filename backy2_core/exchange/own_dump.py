@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from backy2_core.engine.digest import hash_function
+from backy2_core.engine.checksums import checksum_bytes
 from backy2_core.errors import ConfigError
 from backy2_core.exchange import own_format
 from backy2_core.exchange.arriving import ArrivingBlock, ArrivingVersion
@@ -82,7 +82,7 @@ class OwnDump:
         number = fields.whole("description", 0, own_format.DESCRIPTIONS - 1)
         description = described_chain(fields, self._lines.fault)
         try:
-            length = len(hash_function(description.hash)(memoryview(b"")))
+            length = checksum_bytes(description.hash, description.key)
         except ConfigError as error:
             raise self._lines.fault(f"the hash function {description.hash!r} is not known here") from error
         self._descriptions[number] = description, length

@@ -1,7 +1,8 @@
-"""The place that tests of the exchange work in."""
+"""The places that tests of the exchange work in."""
 
 from __future__ import annotations
 
+from tests.cli.conftest import backy
 from tests.engine.conftest import place
 
-__all__ = ["place"]
+__all__ = ["backy", "place"]

@@ -16,14 +16,15 @@ from backy2_core.engine.inventory import BrokenBlock, SparseBlocks, StoredBlock
 from backy2_core.engine.progress import NoProgress
 from backy2_core.errors import ExchangeError
 from backy2_core.exchange import own_format
-from backy2_core.exchange.dumps import import_dump, open_dump
+from backy2_core.exchange.dumps import open_dump
 from backy2_core.exchange.export import DumpFormat, Export
 from backy2_core.exchange.own_writer import write_own
 from backy2_core.model.blob import LOST, BlobId, BlobRecord, BlobState, BlobUid, StoreId
 from backy2_core.model.block import Geometry
 from backy2_core.model.version import Counts, Statistics, Version, VersionId, VersionState, VersionUid
-from tests.engine.place import BLOCK, Place, image
+from tests.engine.place import BLOCK, image
 from tests.exchange import dumps
+from tests.exchange.twin import Twin
 from tests.property import conftest as profile
 
 UID = VersionUid(dumps.GUIDE_UID)
@@ -403,20 +404,11 @@ def test_an_imported_version_is_the_one_that_was_exported_in_all_that_is_known_o
     ).version
     place.meta.set_protected(version.id, True)
     version, data = place.version(version.uid), exported(place, version.uid)
-    other = Place(tmp_path / "other") if (tmp_path / "other").mkdir() is None else None
-    other.data.inner.close()
-    arrived = import_over_the_same_store(other, place, data)
+    other = Twin(place, tmp_path / "twin")
+    arrived = other.take(data)
     assert replace(arrived, id=version.id) == version
     assert other.meta.statistics(version.uid) == place.meta.statistics(version.uid)
-    result, restored = other.restore(version.uid, engine=other.over)
+    result, restored = other.restore(version.uid)
     assert (result.damaged_blocks, restored) == (0, content)
     assert exported(other, version.uid) == data
     other.close()
-
-
-def import_over_the_same_store(other, place, data):
-    """Import into another database that works on the store of ``place``."""
-    from tests.support.engines import make_engine
-
-    other.over = make_engine(other.meta, place.data)
-    return import_dump(other.over, dumps.stream(data), "x")

@@ -91,6 +91,8 @@ class Export(PlainVerb):
                 yield out
         except BrokenPipeError as error:
             raise OutputClosed from error
+        except OSError as error:
+            raise ExchangeError(f"The dump cannot be written to {path}: {error.strerror}.") from error
 
 
 @contextmanager

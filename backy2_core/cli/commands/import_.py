@@ -18,6 +18,7 @@ from backy2_core.errors import (
     JobLostError,
     MetaBackendError,
     PluginError,
+    RefusedError,
     UsageError,
     VersionExistsError,
 )
@@ -44,6 +45,7 @@ class Import(RecordVerb):
         PluginError,
         DataBackendError,
         MetaBackendError,
+        RefusedError,
         JobLostError,
         DamageError,
         VersionExistsError,
