@@ -2,6 +2,4 @@
 
 Each rule has tests in which it is switched off and the harm is seen: the same schedule passes with the rule. Several rules are
 walls behind one another; such a test takes the other wall down first, and its docstring says which.
-
-Rule 10 (imports and adoptions) is left out: the engine has neither yet.
 """

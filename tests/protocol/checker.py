@@ -120,32 +120,44 @@ def check_versions(
     images: Mapping[str, str],
     states: Collection[VersionState],
     bad: Collection[BlobUid] = (),
+    excused: Collection[BlobUid] = (),
 ) -> None:
     """INVARIANT 1, 2 and 4: everything that versions in these states refer to is there, and is what was backed up.
 
-    ``bad`` are objects that a test damaged, and whose content may be wrong.
+    ``bad`` are objects that a test damaged, and whose content may be wrong; those that are ``excused`` may be missing.
     """
     for version in rows.versions:
         if version.state in states:
-            _check_version(version, rows, objects, images[version.name], bad)
+            _check_version(version, rows, objects, images[version.name], bad, excused)
 
 
 def _check_version(
-    version: VersionRow, rows: Rows, objects: Mapping[BlobUid, bytes], image: str, bad: Collection[BlobUid]
+    version: VersionRow,
+    rows: Rows,
+    objects: Mapping[BlobUid, bytes],
+    image: str,
+    bad: Collection[BlobUid],
+    excused: Collection[BlobUid],
 ) -> None:
     name = f"{version.state.name.lower()} version {version.name}"
     at = 0
     for segment in version.segments:
         _expect(segment in rows.segments, f"{name} lacks segment {segment}")
         for blob in rows.segments[segment].blobs:
-            _check_block(name, blob, rows, objects, image[at], bad)
+            _check_block(name, blob, rows, objects, image[at], bad, excused)
             at += 1
     if version.state is VersionState.VALID:
         _expect(at == len(image), f"{name} has {at} blocks, not {len(image)}")
 
 
 def _check_block(
-    name: str, blob: int, rows: Rows, objects: Mapping[BlobUid, bytes], letter: str, bad: Collection[BlobUid]
+    name: str,
+    blob: int,
+    rows: Rows,
+    objects: Mapping[BlobUid, bytes],
+    letter: str,
+    bad: Collection[BlobUid],
+    excused: Collection[BlobUid],
 ) -> None:
     if blob == 0:
         _expect(letter == ".", f"{name} has zeros in place of {letter}")
@@ -153,6 +165,8 @@ def _check_block(
     _expect(blob in rows.blobs, f"{name} lacks the record of blob {blob}")
     record = rows.blobs[blob]
     _expect(record.state is not BlobState.DELETING, f"{name} refers to blob {blob}, which is being deleted")
+    if record.uid in excused and record.uid not in objects:
+        return
     _expect(record.uid in objects, f"{name} lacks the object of blob {blob}")
     right = record.uid in bad or objects[record.uid] == content_of(letter)
     _expect(right, f"{name} has another content than {letter} in blob {blob}")

@@ -36,7 +36,10 @@ def _small_steps(monkeypatch: pytest.MonkeyPatch) -> None:
     """One thread of a job at a time, and scans of one row a step."""
     monkeypatch.setattr("backy2_core.engine.backup.WorkerPool", SerialPool)
     monkeypatch.setattr("backy2_core.engine.retrieval.WorkerPool", SerialPool)
+    monkeypatch.setattr("backy2_core.engine.survey.WorkerPool", SerialPool)
+    monkeypatch.setattr("backy2_core.engine.survey._BATCH", 1)
     monkeypatch.setattr("backy2_core.engine.transfer._NEW_BATCH", 1)
+    monkeypatch.setattr("backy2_core.exchange.arrival._SEGMENTS_A_BATCH", 1)
     for name in ("_PARTS", "_ROWS", "_ROWS_WITH_DATA"):
         monkeypatch.setattr(f"backy2_plugins.meta_backends.sql.cleanup.{name}", 1)
 

@@ -1,6 +1,6 @@
 """Rule 3: condemned is a mark beside the state, and lifting it leaves the state as it was.
 
-Today this counts for damaged blobs; ``unseen`` ones come only with imports.
+This counts for damaged blobs, and for ``unseen`` ones, of which the tests of rule 10 speak.
 """
 
 from __future__ import annotations

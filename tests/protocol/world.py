@@ -24,6 +24,7 @@ from backy2_core.model.version import VersionFilter, VersionState, VersionUid
 from backy2_core.testing.memory import MemoryDataBackend, MemorySource, MemoryStore, MemoryTarget
 from tests.protocol.checker import BLOCK, Inspector, Rows, Violation, check_exact, check_versions, content_of
 from tests.protocol.scheduler import Actor, Stepped, SteppedMeta
+from tests.protocol.strangers import Strangers, check_copies
 from tests.support.engines import make_engine, open_database
 
 DATABASE = "meta.sqlite"
@@ -53,7 +54,10 @@ class Options:
 
 
 class World:
-    """A database in ``folder`` and a store in memory. Every job is an :class:`Actor` that moves only when told to."""
+    """A database in ``folder`` and a store in memory. Every job is an :class:`Actor` that moves only when told to.
+
+    ``bad`` are objects that a test damaged; for ``strangers`` see :mod:`tests.protocol.strangers`.
+    """
 
     def __init__(self, folder: Path, beginning: Beginning | None = None, options: Options | None = None) -> None:
         self.options = options or Options()
@@ -65,6 +69,7 @@ class World:
         self.actors: list[Actor] = []
         self.trace: list[str] = []
         self.bad: set[BlobUid] = set()
+        self.strangers = Strangers()
         self._folder = folder
         self._inspector = Inspector(folder / DATABASE)
         self._objects: frozenset[BlobUid] = frozenset()
@@ -149,6 +154,11 @@ class World:
         stepped: Any = Stepped(wrap(data), actor)
         return replace(engine, meta=meta, data=stepped)
 
+    @property
+    def has_strangers(self) -> bool:
+        """True once something came from elsewhere."""
+        return bool(self.strangers.foreign) or any(actor.name.startswith("arrival") for actor in self.actors)
+
     # -- moving them
 
     def step(self, actor: Actor) -> None:
@@ -229,8 +239,8 @@ class World:
             self._check(VersionState.VALID)
 
     def check_incomplete(self) -> None:
-        """What an incomplete version has so far is whole too."""
-        self._check(VersionState.INCOMPLETE)
+        """What an incomplete or arriving version has so far is whole too."""
+        self._check(VersionState.INCOMPLETE, VersionState.ARRIVING)
 
     def check_proven(self) -> None:
         """All damage was found by now: no valid version refers to a damaged object."""
@@ -238,10 +248,13 @@ class World:
 
     def check_exact(self) -> None:
         """Nothing is left to be cleaned up."""
-        check_exact(self.rows, self.store.blobs)
+        rows = self.rows
+        check_exact(rows, self.strangers.expected(rows, self.objects))
 
     def _check(self, *states: VersionState) -> None:
-        check_versions(self.rows, self.store.blobs, self.images, states, self.bad)
+        rows = self.rows
+        self.strangers.note(rows, self.store)
+        check_versions(rows, self.objects, self.images, states, self.bad, self.strangers.excused(rows))
 
     def _judge(self, actor: Actor) -> None:
         """A job whose lease lives comes to its end; one that could not begin says so."""
@@ -268,6 +281,12 @@ class World:
         engine = self._engine(None, abandon_incomplete_s=0.0)
         for full in (False, True, False, True):
             cleanup(engine, CleanupRequest(full=full))
+        self.check()
+        if self.has_strangers:
+            self.strangers.settle(engine)
+            for _ in range(2):
+                cleanup(engine, CleanupRequest(full=True))
+            check_copies(engine)
         self._check(VersionState.VALID, VersionState.DAMAGED)
         self.check_exact()
 
