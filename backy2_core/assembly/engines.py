@@ -52,5 +52,7 @@ def _options(core: CoreSettings) -> Options:
         lease_s=core.lease_s,
         abandon_incomplete_s=core.abandon_incomplete_s,
         rm_min_age_days=core.rm_min_age_days,
+        allow_clear=core.allow_clear,
+        clear_base=core.clear_base,
         metadata_copies=core.metadata_copies,
     )

@@ -102,6 +102,20 @@ CORE_SETTINGS = (
         "Listeners without which no command runs; any other that is broken is only warned of.",
     ),
     Setting(
+        "allow_clear",
+        SettingType.BOOLEAN,
+        False,
+        "Store blocks as they are although the store is encrypted. Without it such a backup is refused.",
+    ),
+    Setting(
+        "clear_base",
+        SettingType.TEXT,
+        "keep",
+        "What becomes of blocks of the base version that are not encrypted under the key of this store, where new ones are: "
+        "keep refers to them as they are, store_again reads everything and stores it encrypted.",
+        choices=("keep", "store_again"),
+    ),
+    Setting(
         "transforms",
         SettingType.LIST,
         (),
@@ -130,6 +144,8 @@ class CoreSettings:
     process_name: str
     disabled_listeners: tuple[str, ...]
     required_listeners: tuple[str, ...]
+    allow_clear: bool
+    clear_base: str
     transforms: tuple[str, ...]
 
 
@@ -154,5 +170,7 @@ def core_settings(values: Mapping[str, Any]) -> CoreSettings:
         process_name=values["process_name"],
         disabled_listeners=values["disabled_listeners"],
         required_listeners=values["required_listeners"],
+        allow_clear=values["allow_clear"],
+        clear_base=values["clear_base"],
         transforms=values["transforms"],
     )

@@ -20,6 +20,7 @@ from backy2_core.engine.hints import hints_digest, parse_hints
 from backy2_core.engine.intake import Intake
 from backy2_core.engine.lease import Lease, running_job
 from backy2_core.engine.lookup import get_version
+from backy2_core.engine.mixed_keys import key_of_all, must_store_again, refuse_clear_blocks
 from backy2_core.engine.plan import Run, by_segment, plan_all, plan_hinted, skip_holes
 from backy2_core.engine.pool import WorkerPool
 from backy2_core.engine.requests import BackupRequest, BackupResult
@@ -66,6 +67,7 @@ def backup(engine: Engine, request: BackupRequest) -> BackupResult:
     If it raises, the version (if there is one yet) stays incomplete and can be continued.
     """
     began = time.monotonic()
+    refuse_clear_blocks(engine)
     with engine.open_source(request.source) as source:
         task = _check(engine, request, source)
         description = f"{request.source} as {request.name}"
@@ -74,7 +76,10 @@ def backup(engine: Engine, request: BackupRequest) -> BackupResult:
             base = trusted_map(engine, task.base) if task.base else None
             if base is not None and request.hints is not None:
                 check_sample(engine, source, runs, base)
-            version = task.resume or engine.meta.create_version(lease.id, _new_version(task))
+                if must_store_again(engine, base):
+                    runs, base = plan_all(task.geometry), None
+            key = key_of_all(engine, base if request.hints is not None else None)
+            version = task.resume or engine.meta.create_version(lease.id, _new_version(task, key))
             log.info("Backing up %s as version %s of %s", request.source, version.uid, request.name)
             digest, counts = _transfer(engine, lease, task, version, runs, base)
             statistics = _statistics(version, counts, time.monotonic() - began)
@@ -94,7 +99,7 @@ def _check(engine: Engine, request: BackupRequest, source: Source) -> _Task:
     hash_name = resume.hash if resume else engine.options.hash_function
     task = _Task(request, source, Geometry(source.size_bytes, block_size), hash_name, base, resume)
     if resume is not None:
-        _check_resume(task, resume, base_uid)
+        _check_resume(task, resume, base_uid, engine.chain.key)
     hash_function(hash_name)
     return task
 
@@ -111,7 +116,7 @@ def _base(engine: Engine, uid: VersionUid, resume: Version | None) -> Version:
         ) from error
 
 
-def _check_resume(task: _Task, resume: Version, base: VersionUid | None) -> None:
+def _check_resume(task: _Task, resume: Version, base: VersionUid | None, key: str) -> None:
     request = task.request
     differences = [
         what
@@ -121,6 +126,7 @@ def _check_resume(task: _Task, resume: Version, base: VersionUid | None) -> None
             ("state of the source", resume.source_identity, task.source.identity),
             ("base version", resume.base, base),
             ("hints", resume.hints_digest, hints_digest(request.hints)),
+            ("key of its blocks", resume.key or key, key),
         )
         if was != now
     ]
@@ -138,7 +144,7 @@ def _plan(task: _Task) -> list[Run]:
     return plan_hinted(task.geometry, hints, task.base.geometry if task.base else None)
 
 
-def _new_version(task: _Task) -> NewVersion:
+def _new_version(task: _Task, key: str) -> NewVersion:
     request = task.request
     return NewVersion(
         uid=VersionUid(str(uuid.uuid4())),
@@ -152,6 +158,7 @@ def _new_version(task: _Task) -> NewVersion:
         hints_digest=hints_digest(request.hints),
         tags=request.tags,
         expire=request.expire,
+        key=key,
     )
 
 

@@ -35,6 +35,8 @@ class Options:
     abandon_incomplete_s: float = 7 * 86400.0
     rm_min_age_days: float = 0.0
     metadata_copies: bool = True
+    allow_clear: bool = False
+    clear_base: str = "keep"
     host: str = field(default_factory=socket.gethostname)
 
     @property

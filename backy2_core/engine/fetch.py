@@ -16,6 +16,8 @@ from backy2_core.engine.inventory import StoredBlock
 from backy2_core.errors import BlobDamagedError, BlobNotFoundError
 from backy2_core.model.blob import UNKNOWN_SIZE, BlobRecord
 
+MOST_SWELLING = 16
+"""How many times as long as its block a blob may be said to be, to be believed."""
 _HEADERS = 4096
 
 UseBlock = Callable[[StoredBlock, memoryview], None]

@@ -12,6 +12,7 @@ from backy2_core.engine.fetch import Fetcher
 from backy2_core.engine.inventory import SparseBlocks, StoredBlock, inventory
 from backy2_core.engine.lease import Lease, running_job
 from backy2_core.engine.lookup import get_version
+from backy2_core.engine.proof import prove_keys
 from backy2_core.engine.requests import RestoreRequest, RestoreResult
 from backy2_core.engine.retrieval import Retrieval
 from backy2_core.engine.stored_map import StoredMap
@@ -36,6 +37,7 @@ def restore(engine: Engine, request: RestoreRequest) -> RestoreResult:
     description = f"{version.uid} ({version.name}) to {request.target}"
     with running_job(engine, JobKind.RESTORE, description, (Use(version.uid, READABLE),)) as lease:
         stored_map = trusted_map(engine, version)
+        prove_keys(engine, stored_map)
         wanted = TargetRequest(version.geometry.size_bytes, request.force, request.sparse)
         with engine.open_target(request.target, wanted) as target:
             report, restored = _write(engine, lease, stored_map, target, request)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from backy2_core.engine.buffers import BufferPool, buffer_count
 from backy2_core.engine.context import Engine
 from backy2_core.engine.damage import DamageReport
-from backy2_core.engine.fetch import Fetched, Fetcher, room_for
+from backy2_core.engine.fetch import MOST_SWELLING, Fetched, Fetcher, room_for
 from backy2_core.engine.inventory import BrokenBlock, Item, SparseBlocks, StoredBlock
 from backy2_core.engine.lease import Lease
 from backy2_core.engine.pool import WorkerPool
@@ -17,7 +17,6 @@ from backy2_core.model.block import Geometry
 
 _SHOW_EVERY_S = 0.2
 _ROOM_FOR_TRANSFORMS = 4096
-_MOST_SWELLING = 16
 _MOST_SUSPECTS = 100
 _UNIT_BYTES = 512 * 1024
 _BLOBS_A_UNIT = 128
@@ -78,7 +77,7 @@ class Retrieval:
     def _gather(self, block: StoredBlock, pool: WorkerPool, buffers: BufferPool) -> None:
         """Put a block into the unit that a worker fetches next: one large blob, or many small ones."""
         size = room_for(block.record)
-        if size > self._geometry.block_size * _MOST_SWELLING:
+        if size > self._geometry.block_size * MOST_SWELLING:
             self._suspect(block.number, block.record, "its record claims an impossible size")
             return
         if self._unit_bytes + size > buffers.size or len(self._unit) >= _BLOBS_A_UNIT:

@@ -15,6 +15,7 @@ from backy2_core.engine.fetch import Fetcher
 from backy2_core.engine.inventory import Item, SparseBlocks, StoredBlock, inventory
 from backy2_core.engine.lease import Lease, running_job
 from backy2_core.engine.lookup import get_version
+from backy2_core.engine.proof import prove_keys
 from backy2_core.engine.requests import ScrubRequest, ScrubResult
 from backy2_core.engine.retrieval import Retrieval
 from backy2_core.engine.stored_map import StoredMap
@@ -40,6 +41,7 @@ def scrub(engine: Engine, request: ScrubRequest) -> ScrubResult:
     description = f"{version.uid} ({version.name})"
     with running_job(engine, JobKind.SCRUB, description, (Use(version.uid, _READABLE),)) as lease:
         stored_map = trusted_map(engine, version)
+        prove_keys(engine, stored_map)
         with ExitStack() as stack:
             source = stack.enter_context(engine.open_source(request.source)) if request.source else None
             scrubbing = _Scrubbing(engine, lease, stored_map, request, source)

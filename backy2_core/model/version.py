@@ -42,7 +42,7 @@ class NewVersion:
     ``hash`` names the function for blocks read by this backup; kept blocks keep theirs. ``source_identity`` is what the
     source says of itself and its state (empty: it cannot say); ``hints_digest`` and ``base`` tell a continued backup
     that it is continued with the same hints and base. ``date`` is None for now, by the database's clock. ``arriving`` is
-    set for a version that is imported and not made here.
+    set for a version that is imported and not made here. ``key`` is as in :class:`Version`.
     """
 
     uid: VersionUid
@@ -59,11 +59,13 @@ class NewVersion:
     date: datetime | None = None
     protected: bool = False
     arriving: bool = False
+    key: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """A version as the meta backend knows it. Times are aware and in UTC. ``digest`` is empty until it was valid."""
+    """A version as the meta backend knows it. Times are aware and in UTC. ``digest`` is empty until it was valid. ``key`` is
+    the id of the key under which all its blocks are sealed; empty if some are not, or if that is not known."""
 
     id: VersionId
     uid: VersionUid
@@ -81,6 +83,7 @@ class Version:
     protected: bool
     expire: datetime | None
     tags: frozenset[str] = field(default_factory=frozenset)
+    key: str = ""
 
 
 @dataclass(frozen=True, slots=True)
