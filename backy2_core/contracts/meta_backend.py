@@ -155,6 +155,14 @@ class MetaBackend(ABC):
     def stores(self) -> list[StoreInfo]:
         """All stores ever registered, by id."""
 
+    @abstractmethod
+    def read_note(self, store: StoreId, name: str) -> bytes | None:
+        """The note of that name about a store, or None."""
+
+    @abstractmethod
+    def write_note(self, store: StoreId, name: str, data: bytes) -> None:
+        """Keep a note about a store, replacing one of that name: at most 60,000 bytes, the name at most 32 letters."""
+
     # -- jobs
 
     @abstractmethod

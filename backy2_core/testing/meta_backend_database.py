@@ -6,6 +6,7 @@ import pytest
 
 from backy2_core.contracts.meta_backend import MetaBackend, SchemaState, StoreInfo
 from backy2_core.errors import MetaBackendError, SchemaError
+from backy2_core.model.blob import StoreId
 from backy2_core.model.version import VersionFilter
 from backy2_core.testing.meta_backend_base import OpenDatabase, PromiseBase, begin
 
@@ -74,3 +75,29 @@ class DatabasePromises(PromiseBase):
             StoreInfo(first, "first", "s3", "bucket"),
             StoreInfo(second, "second", "file", "/b"),
         ]
+
+    def test_there_is_no_note_before_one_was_written(self, meta: MetaBackend, store: StoreId) -> None:
+        assert meta.read_note(store, "keys") is None
+
+    def test_a_note_is_kept_to_the_byte(self, open_database: OpenDatabase) -> None:
+        notes = {"keys": bytes(range(256)) * 234, "other-name_1.x": b"", "k" * 32: b"\0"}
+        with open_database() as meta:
+            meta.initialise()
+            store = meta.register_store("first", "file", "/a")
+            for name, data in notes.items():
+                meta.write_note(store, name, data)
+        with open_database() as again:
+            assert {name: again.read_note(store, name) for name in notes} == notes
+
+    def test_a_note_is_replaced_by_a_later_one(self, meta: MetaBackend, store: StoreId) -> None:
+        for data in (b"first", b"second", b"second", b"third"):
+            meta.write_note(store, "keys", data)
+            assert meta.read_note(store, "keys") == data
+
+    def test_notes_of_other_stores_and_names_are_left_alone(self, meta: MetaBackend) -> None:
+        first = meta.register_store("first", "file", "/a")
+        second = meta.register_store("second", "file", "/b")
+        places = [(first, "keys"), (first, "Keys"), (first, "keys "), (second, "keys")]
+        for number, (store, name) in enumerate(places):
+            meta.write_note(store, name, b"%d" % number)
+        assert [meta.read_note(store, name) for store, name in places] == [b"0", b"1", b"2", b"3"]

@@ -78,6 +78,12 @@ class SqlMetaBackend(MetaBackend):
     def stores(self) -> list[StoreInfo]:
         return stores.list_stores(self._database)
 
+    def read_note(self, store: StoreId, name: str) -> bytes | None:
+        return stores.read_note(self._database, store, name)
+
+    def write_note(self, store: StoreId, name: str, data: bytes) -> None:
+        stores.write_note(self._database, store, name, data)
+
     def begin_job(self, new: NewJob) -> Job:
         return jobs.begin_job(self._database, new)
 

@@ -21,7 +21,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.types import TypeEngine
 
-REVISIONS = ("0001",)
+REVISIONS = ("0001", "0002")
 """Every revision of the schema, oldest first; the last one is what this release needs."""
 COUNTED = ("stores", "chains", "blobs", "segments", "versions", "statistics", "jobs")
 """Tables whose ids are given out by a counter, so that no id is given out twice and ids ascend in order of commits."""
@@ -45,6 +45,7 @@ class Tables:
     schema: Table
     counters: Table
     stores: Table
+    notes: Table
     chains: Table
     blobs: Table
     segments: Table
@@ -69,6 +70,13 @@ def tables(prefix: str) -> Tables:
             Column("value", BigInteger, nullable=False),
         ),
         stores=_stores(prefix, metadata),
+        notes=Table(
+            f"{prefix}notes",
+            metadata,
+            Column("store", BigInteger, primary_key=True, autoincrement=False),
+            Column("name", String(32), primary_key=True),
+            Column("data", LargeBinary, nullable=False),
+        ),
         chains=Table(f"{prefix}chains", metadata, _id(), Column("spec", String(255), nullable=False, unique=True)),
         blobs=_blobs(prefix, metadata),
         segments=_segments(prefix, metadata),

@@ -1,8 +1,8 @@
-"""Data backends that were ever written to, and chains of transforms that ever sealed a blob."""
+"""Data backends that were ever written to, notes about them, and chains of transforms that ever sealed a blob."""
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, delete, insert, select, update
 
 from backy2_core.api import StoreId, StoreInfo
 from backy2_plugins.meta_backends.sql.clock import now_us
@@ -34,6 +34,22 @@ def list_stores(database: Database) -> list[StoreInfo]:
     query = select(stores.c.id, stores.c.identity, stores.c.kind, stores.c.location).order_by(stores.c.id)
     with database.read() as connection:
         return [StoreInfo(*row) for row in connection.execute(query)]
+
+
+def read_note(database: Database, store: StoreId, name: str) -> bytes | None:
+    """A note; see the contract."""
+    notes = database.tables.notes
+    with database.read() as connection:
+        found = connection.execute(select(notes.c.data).where(notes.c.store == store, notes.c.name == name)).scalar()
+    return None if found is None else bytes(found)
+
+
+def write_note(database: Database, store: StoreId, name: str, data: bytes) -> None:
+    """Keep a note; see the contract."""
+    notes = database.tables.notes
+    with database.write() as connection:
+        connection.execute(delete(notes).where(notes.c.store == store, notes.c.name == name))
+        connection.execute(insert(notes).values(store=store, name=name, data=data))
 
 
 def chain_numbers(connection: Connection, tables: Tables, specs: set[str]) -> dict[str, int | None]:
