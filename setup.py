@@ -56,6 +56,7 @@ COMMANDS = {
     "plugins_list": "PluginsList",
     "plugins_show": "PluginsShow",
     "protect": "Protect",
+    "recover": "Recover",
     "remove-tag": "RemoveTag",
     "restore": "Restore",
     "rm": "Rm",
