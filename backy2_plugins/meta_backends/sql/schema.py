@@ -9,6 +9,7 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    Double,
     Float,
     Index,
     Integer,
@@ -30,6 +31,9 @@ WRITER = "writer"
 
 ID = BigInteger().with_variant(Integer(), "sqlite")
 """SQLite keeps a table in the order of its key only if the key's type is called INTEGER."""
+
+REAL = Float().with_variant(Double(), "mysql", "mariadb")
+"""MariaDB's FLOAT has seven digits only."""
 
 
 def binary(length: int) -> TypeEngine[bytes]:
@@ -202,7 +206,7 @@ def _statistics(prefix: str, metadata: MetaData) -> Table:
         Column("size_bytes", BigInteger, nullable=False),
         Column("size_blocks", BigInteger, nullable=False),
         *counts,
-        Column("duration_s", Float, nullable=False),
+        Column("duration_s", REAL, nullable=False),
     )
 
 
@@ -220,5 +224,5 @@ def _jobs(prefix: str, metadata: MetaData) -> Table:
         Column("began", BigInteger, nullable=False),
         Column("renewed", BigInteger, nullable=False),
         Column("lease_until", BigInteger, nullable=False),
-        Column("progress", Float, nullable=False),
+        Column("progress", REAL, nullable=False),
     )

@@ -16,6 +16,7 @@ revision = "0001"
 down_revision = None
 
 ID = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+REAL = sa.Float().with_variant(sa.Double(), "mysql", "mariadb")
 COUNTERS = ("stores", "chains", "blobs", "segments", "versions", "statistics", "jobs", "writer")
 
 
@@ -162,7 +163,7 @@ def _statistics(prefix: str) -> None:
         sa.Column("size_bytes", sa.BigInteger, nullable=False),
         sa.Column("size_blocks", sa.BigInteger, nullable=False),
         *[sa.Column(f"{unit}_{kind}", sa.BigInteger, nullable=False) for kind in kinds for unit in ("bytes", "blocks")],
-        sa.Column("duration_s", sa.Float(53), nullable=False),
+        sa.Column("duration_s", REAL, nullable=False),
     )
     _index(prefix, "statistics", "uid")
     _index(prefix, "statistics", "date")
@@ -181,7 +182,7 @@ def _jobs(prefix: str) -> None:
         sa.Column("began", sa.BigInteger, nullable=False),
         sa.Column("renewed", sa.BigInteger, nullable=False),
         sa.Column("lease_until", sa.BigInteger, nullable=False),
-        sa.Column("progress", sa.Float(53), nullable=False),
+        sa.Column("progress", REAL, nullable=False),
     )
     _index(prefix, "jobs", "state")
     _table(
