@@ -45,6 +45,7 @@ class VersionPromises(PromiseBase):
             hints_digest="ab" * 32,
             tags=frozenset({"b_daily", "ö"}),
             expire=expire,
+            key="0123456789abcdef",
         )
         made = meta.create_version(job, new)
         told = {

@@ -22,7 +22,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.types import TypeEngine
 
-REVISIONS = ("0001", "0002")
+REVISIONS = ("0001", "0002", "0003")
 """Every revision of the schema, oldest first; the last one is what this release needs."""
 COUNTED = ("stores", "chains", "blobs", "segments", "versions", "statistics", "jobs")
 """Tables whose ids are given out by a counter, so that no id is given out twice and ids ascend in order of commits."""
@@ -189,6 +189,7 @@ def _versions(prefix: str, metadata: MetaData) -> Table:
         Column("protected", Boolean, nullable=False),
         Column("expire", BigInteger),
         Column("touched", BigInteger, nullable=False),
+        Column("key", String(64), nullable=False, server_default=""),
         Index(f"{prefix}versions_order", "name", "date", "id"),
     )
 

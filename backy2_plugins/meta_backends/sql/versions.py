@@ -190,6 +190,7 @@ def _new_row(connection: Connection, new: NewVersion) -> dict[str, Any]:
         "protected": new.protected,
         "expire": None if new.expire is None else to_us(new.expire),
         "touched": now,
+        "key": new.key,
     }
 
 
@@ -211,4 +212,5 @@ def _version(row: Row[Any], tags: frozenset[str]) -> Version:
         protected=bool(row.protected),
         expire=None if row.expire is None else from_us(row.expire),
         tags=tags,
+        key=row.key,
     )
