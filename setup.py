@@ -35,6 +35,8 @@ TEST = [
     "ruff>=0.6",
     "setuptools>=70.1",
     "types-PyYAML",
+    *POSTGRESQL,
+    *MYSQL,
 ]
 
 # By verb, with "_" for a blank; a verb's module is called like the verb, with "_" for "-" too.
