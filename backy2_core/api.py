@@ -81,7 +81,7 @@ from backy2_core.model.event import (
 from backy2_core.model.extent import Extent
 from backy2_core.model.job import Job, JobId, JobKind, JobState, NewJob, Use
 from backy2_core.model.original import OriginalBlock, OriginalVersion, Unreadable
-from backy2_core.model.secret import Secret
+from backy2_core.model.secret import Secret, key_fingerprint
 from backy2_core.model.segment import SegmentId, blob_ids, digest_of, segment_count
 from backy2_core.model.version import (
     Counts,
@@ -196,5 +196,6 @@ __all__ = [
     "blob_ids",
     "digest_of",
     "hookimpl",
+    "key_fingerprint",
     "segment_count",
 ]

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, cast
 
 from backy2_core.config.load import Config
 from backy2_core.contracts.data_backend import DataBackend
+from backy2_core.contracts.keyring import Keyring
 from backy2_core.contracts.meta_backend import MetaBackend
 from backy2_core.contracts.original import OriginalDatabase
 from backy2_core.contracts.source import Source, Target, TargetRequest
@@ -59,18 +60,18 @@ class Drivers:
             data = ThrottledDataBackend(data, read_bytes_s=read, write_bytes_s=write)
         return RetryingDataBackend(data)
 
-    def make_transforms(self, names: Sequence[str]) -> list[tuple[str, Transform]]:
+    def make_transforms(self, names: Sequence[str], keyring: Keyring | None) -> list[tuple[str, Transform]]:
         """The steps of the configured chain."""
-        return [(name, self._transform(name, None)) for name in names]
+        return [(name, self._transform(name, None, keyring)) for name in names]
 
-    def make_opener(self, name: str, parameters: Parameters) -> Transform:
-        """The transform that opens what was sealed with these parameters."""
-        return self._transform(name, parameters)
+    def opener_maker(self, keyring: Keyring | None) -> Callable[[str, Parameters], Transform]:
+        """Makes the transform of a name that opens what was sealed with these parameters."""
+        return lambda name, parameters: self._transform(name, parameters, keyring)
 
-    def _transform(self, name: str, parameters: Parameters | None) -> Transform:
+    def _transform(self, name: str, parameters: Parameters | None, keyring: Keyring | None) -> Transform:
         plugin, settings = self._configured(TRANSFORMS, name, f"transform:{name}")
         made = self._plugins.call(
-            plugin, "backy2_make_transform", settings=settings, parameters=parameters, keyring=None
+            plugin, "backy2_make_transform", settings=settings, parameters=parameters, keyring=keyring
         )
         return cast(Transform, made)
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 from contextlib import ExitStack
 
 from backy2_core.assembly.drivers import Drivers
+from backy2_core.assembly.keys import Keys
 from backy2_core.assembly.listeners import Listeners
 from backy2_core.config.core import CoreSettings
 from backy2_core.config.load import Config
-from backy2_core.contracts.meta_backend import MetaBackend
 from backy2_core.engine.chain import Chain
+from backy2_core.engine.checksums import Checksums
 from backy2_core.engine.context import Engine, Options
 from backy2_core.engine.progress import NoProgress, Progress
-from backy2_core.engine.store import open_store
 from backy2_core.plugins.registry import PluginRegistry
 
 
@@ -20,23 +20,25 @@ def build_engine(
     config: Config,
     plugins: PluginRegistry,
     drivers: Drivers,
-    meta: MetaBackend,
+    keys: Keys,
     progress: Progress | None,
     stack: ExitStack,
 ) -> Engine:
-    """Open the store, check its identity, make the listeners, and put the engine together; ``stack`` closes it all."""
+    """Open the keyring of the store, make the listeners, and put the engine together; ``stack`` closes the listeners."""
     core = config.core
-    data = stack.enter_context(drivers.open_data_backend())
+    keyring = keys.open()
     return Engine(
-        meta=meta,
-        data=data,
-        store=open_store(meta, data, config.type_of("data_backend")),
+        meta=keys.place.meta,
+        data=keys.place.data,
+        store=keys.place.store,
         options=_options(core),
-        chain=Chain(drivers.make_transforms(core.transforms), drivers.make_opener),
+        chain=Chain(drivers.make_transforms(core.transforms, keyring), drivers.opener_maker(keyring)),
         open_source=drivers.open_source,
         open_target=drivers.open_target,
         notify=stack.enter_context(Listeners(config, plugins)).notify,
         progress=progress or NoProgress(),
+        keyring=keyring,
+        checksums=Checksums(keyring),
     )
 
 

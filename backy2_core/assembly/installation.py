@@ -16,6 +16,7 @@ from backy2_core.plugins.discovery import LISTENERS, SOURCES, TRANSFORMS
 from backy2_core.plugins.registry import PluginRegistry
 
 if TYPE_CHECKING:
+    from backy2_core.assembly.keys import Keys
     from backy2_core.engine.context import Engine
     from backy2_core.engine.progress import Progress
 
@@ -58,12 +59,23 @@ class Installation:
         return database
 
     @cached_property
+    def keys(self) -> Keys:
+        """The master keys, and where the store keeps what they open. The store is open then, and its identity checked."""
+        # Imported here, and below: listing versions needs no store and no engine, and should not wait for them.
+        from backy2_core.assembly.keys import Keys, configured_keys
+        from backy2_core.engine.key_place import KeyPlace
+        from backy2_core.engine.store import open_store
+
+        data = self._stack.enter_context(self._drivers.open_data_backend())
+        store = open_store(self.meta, data, self.config.type_of("data_backend"))
+        return Keys(KeyPlace(self.meta, data, store), configured_keys(self.config), self.config.makes_keys)
+
+    @cached_property
     def engine(self) -> Engine:
-        """The engine, with the store open and its identity checked."""
-        # Imported here: listing versions needs no engine, and should not wait for it.
+        """The engine, with the store and its keyring open."""
         from backy2_core.assembly.engines import build_engine
 
-        return build_engine(self.config, self.plugins, self._drivers, self.meta, self._progress, self._stack)
+        return build_engine(self.config, self.plugins, self._drivers, self.keys, self._progress, self._stack)
 
     @cached_property
     def _drivers(self) -> Drivers:

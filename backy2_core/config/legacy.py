@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 SECTIONS = {
     "DEFAULTS": "backy2",
     "MetaBackend": "meta_backend",
@@ -21,23 +23,24 @@ IGNORED_SECTIONS = {
 IGNORED_KEYS = {
     ("DEFAULTS", "lock_dir"): "jobs hold leases in the database, there are no lock files",
     ("DEFAULTS", "cachedir"): "there is no cache of blocks",
-    ("DEFAULTS", "encryption_version"): "each blob's record says whether it is encrypted",
+    (
+        "DEFAULTS",
+        "encryption_version",
+    ): "it only says whether new blocks are to be encrypted; records say how each blob is",
 }
 """Its keys that are accepted and not used, and why. Those of backends and sources are declared by the plugins."""
 
-MOVED_KEYS = {("DEFAULTS", "encryption_key"): "transform:backy2_v1"}
+MASTER_KEY = "encryption_key"
+"""Its one key, in ``[DEFAULTS]``; the id of that key here."""
+
+MOVED_KEYS = {("DEFAULTS", MASTER_KEY): "transform:backy2_v1"}
 """Its keys that belong to another section of ours than the rest of their section, and to which."""
 
-DEFAULT_VALUES = {"hash_function": "sha512"}
-"""What holds for section ``[backy2]`` where its file says nothing, so that new versions share blocks with old ones."""
-
+_HASH = "sha512"
+_ENCRYPTED = "zstd, aes_gcm"
 _TYPE_PREFIXES = {"data_backend": "backy2.data_backends.", "meta_backend": "backy2.meta_backends."}
 _TYPES = {("data_backend", "files"): "file"}
 _NO_ENCRYPTION = "0"
-_NOTICE = (
-    "keys encryption_key and encryption_version: what the original encrypted can be read, but blocks cannot be stored "
-    "encrypted yet"
-)
 
 
 def plugin_name(section: str, written: str) -> str:
@@ -46,12 +49,16 @@ def plugin_name(section: str, written: str) -> str:
     return _TYPES.get((section, name), name)
 
 
-def notices(section: str, values: dict[str, str]) -> list[str]:
-    """What must be said of a section of the original, since ignoring it in silence could do harm."""
-    if section != "DEFAULTS":
-        return []
-    # Without a version, a key alone meant that blocks were to be encrypted.
-    version = values.get("encryption_version", "1" if "encryption_key" in values else _NO_ENCRYPTION)
-    if version.strip() == _NO_ENCRYPTION:
-        return []
-    return [_NOTICE]
+def default_values(values: Mapping[str, str]) -> dict[str, str]:
+    """What holds for section ``[backy2]`` where its ``[DEFAULTS]``, which are given, say nothing.
+
+    The hash function is the original's, so that new versions share blocks with old ones; and where it was to store blocks
+    compressed and encrypted, so are we.
+    """
+    return {"hash_function": _HASH} | ({"transforms": _ENCRYPTED} if encrypts(values) else {})
+
+
+def encrypts(values: Mapping[str, str]) -> bool:
+    """True if ``[DEFAULTS]`` mean that new blocks are to be encrypted: a key alone did, unless the version is 0."""
+    version = values.get("encryption_version", "1" if MASTER_KEY in values else _NO_ENCRYPTION)
+    return version.strip() != _NO_ENCRYPTION

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import difflib
 import logging
+import shlex
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
 from backy2_core.config import legacy
 from backy2_core.config.core import CORE_SETTINGS, CoreSettings, core_settings
-from backy2_core.config.interpolation import expand
+from backy2_core.config.interpolation import expand, reaches_outside, readable_by_others
+from backy2_core.config.keys import KEY_SETTINGS, KEY_TEXTS, check_key_id
 from backy2_core.config.places import data_folder, find_config
 from backy2_core.config.sections import VARIABLES, Section, read_sections, translate
 from backy2_core.config.values import parse_value
 from backy2_core.contracts.settings import Setting, SettingType
 from backy2_core.errors import ConfigError
+from backy2_core.model.secret import Secret
 
 log = logging.getLogger(__name__)
 
@@ -50,10 +53,12 @@ class Config:
     Every method raises :class:`ConfigError`, which names file, section and key.
     """
 
-    def __init__(self, origin: str, sections: Mapping[str, Section]) -> None:
+    def __init__(self, origin: str, sections: Mapping[str, Section], *, exposed: bool = False) -> None:
         self._origin = origin
+        self._exposed = exposed
         self._sections = {**_embedded_sections(), **sections}
         self._core = self._read_core()
+        self._keys = self._find_keys()
         for name in self._named("schedule"):
             self._check_keys(self._sections[f"schedule:{name}"], SCHEDULE_SETTINGS)
 
@@ -69,12 +74,38 @@ class Config:
 
     @property
     def notices(self) -> list[str]:
-        """What the user should be warned of: parts of an original ``backy.cfg`` whose loss could do harm."""
+        """What the user should be warned of: keys that stand in a file that others may read."""
         return [
-            f"{self._where(section)}, {notice}"
-            for section in self._sections.values()
-            for notice in legacy.notices(section.written, dict(section.values))
+            f"{self._where(section, key)}: other users may read this file and so the key; chmod 600 {shlex.quote(self._origin)}"
+            for section in (self._sections.values() if self._exposed else ())
+            for key, text in section.values.items()
+            if _is_key(section, key) and not reaches_outside(text)
         ]
+
+    @property
+    def key_ids(self) -> tuple[str, ...]:
+        """Ids of the master keys, in the order of their sections; the original's key last."""
+        return tuple(self._keys)
+
+    @property
+    def makes_keys(self) -> bool:
+        """True if a store that has no keys yet is to get some, which these master keys open."""
+        original = self._keys.get(legacy.MASTER_KEY)
+        ours = [section for section, _ in self._keys.values() if section is not self._section("backy2")]
+        return bool(ours) or (original is not None and legacy.encrypts(original[0].values))
+
+    def key_place(self, key_id: str) -> str:
+        """Where a master key stands, for messages."""
+        return self._where(*self._keys[key_id])
+
+    def key_secret(self, key_id: str) -> Secret:
+        """The text of a master key, read at each call. Raises :class:`ConfigError` for one that is not there, too."""
+        if key_id not in self._keys:
+            known = ", ".join(self._keys) or "none"
+            raise ConfigError(
+                f"{self._origin}: no key {key_id!r} is configured; configured are: {known}. Add a section [key:{key_id}]."
+            )
+        return Secret(self._expand(*self._keys[key_id]).strip())
 
     def type_of(self, section: str) -> str:
         """The name of the plugin that ``data_backend`` or ``meta_backend`` asks for."""
@@ -110,6 +141,32 @@ class Config:
             if name not in known and section.written == section.name:
                 hint = _nearest(name, known)
                 raise ConfigError(f"{self._where(section)}: no {kind} {name!r} is installed. {hint}")
+
+    def _find_keys(self) -> dict[str, tuple[Section, str]]:
+        """Section and key of each master key, by id."""
+        found = {}
+        for name, section in self._sections.items():
+            kind, _, key_id = name.partition(":")
+            if kind != "key":
+                continue
+            self._check_keys(section, KEY_SETTINGS)
+            try:
+                check_key_id(key_id)
+            except ValueError as error:
+                raise ConfigError(f"{self._where(section)}: {error}") from error
+            if KEY_SETTINGS[0].name not in section.values:
+                raise MissingSettingError(
+                    f"{self._where(section, KEY_SETTINGS[0].name)} is missing: {KEY_SETTINGS[0].help}"
+                )
+            found[key_id] = (section, KEY_SETTINGS[0].name)
+        core = self._section("backy2")
+        if core.written in legacy.SECTIONS and legacy.MASTER_KEY in core.values:
+            if legacy.MASTER_KEY in found:
+                raise ConfigError(
+                    f"{self._where(core)} and [key:{legacy.MASTER_KEY}] hold a key of the same id; rename one"
+                )
+            found[legacy.MASTER_KEY] = (core, legacy.MASTER_KEY)
+        return found
 
     def _named(self, kind: str) -> list[str]:
         prefix = f"{kind}:"
@@ -159,7 +216,7 @@ class Config:
     def _expand(self, section: Section, key: str) -> str:
         variables = self._section(VARIABLES).values
         try:
-            return expand(section.values[key], {**variables, **section.values})
+            return expand(section.values[key], {**variables, **section.values}, private=_is_key(section, key))
         except ValueError as error:
             self._fail(section, key, error)
 
@@ -175,7 +232,7 @@ def load_config(path: str | None) -> Config:
     found = find_config(path)
     if found is None:
         return Config(EMBEDDED, {})
-    return Config(str(found), read_sections(found))
+    return Config(str(found), read_sections(found), exposed=readable_by_others(found.stat()))
 
 
 def _embedded_sections() -> dict[str, Section]:
@@ -188,6 +245,10 @@ def _embedded_sections() -> dict[str, Section]:
             "meta_backend": {"type": "sql", "engine": f"sqlite:///{folder}/backy2.sqlite"},
         },
     )
+
+
+def _is_key(section: Section, key: str) -> bool:
+    return key in KEY_TEXTS or (section.name.startswith("key:") and key == KEY_SETTINGS[0].name)
 
 
 def _nearest(name: str, known: Iterable[str]) -> str:

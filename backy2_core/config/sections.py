@@ -12,7 +12,7 @@ from backy2_core.config import legacy
 from backy2_core.errors import ConfigError
 
 FIXED = ("backy2", "data_backend", "meta_backend")
-NAMED = ("source", "transform", "listener", "formatter", "schedule")
+NAMED = ("source", "transform", "listener", "formatter", "schedule", "key")
 """Kinds of sections that carry a name: ``[source:file]``."""
 VARIABLES = "DEFAULT"
 SCHEDULE_KEYS = frozenset({"interval", "keep", "sla"})
@@ -119,7 +119,7 @@ def _add_default_values(sections: dict[str, Section]) -> None:
     """An original file is one that has a section of the original, and not ours in the place of its ``[DEFAULTS]``."""
     core = sections.get("backy2") or Section("backy2", "DEFAULTS", {})
     if core.written == "DEFAULTS" and any(section.written in legacy.SECTIONS for section in sections.values()):
-        sections["backy2"] = replace(core, values={**legacy.DEFAULT_VALUES, **core.values})
+        sections["backy2"] = replace(core, values={**legacy.default_values(core.values), **core.values})
 
 
 def _check_variables(origin: str, raw: Mapping[str, Mapping[str, str]]) -> None:

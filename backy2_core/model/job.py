@@ -22,6 +22,7 @@ class JobKind(enum.StrEnum):
     SCRUB = "scrub"
     IMPORT = "import"
     CLEANUP = "cleanup"
+    KEYS = "keys"
 
 
 class JobState(enum.IntEnum):

@@ -1,6 +1,8 @@
-"""A value that must not be seen."""
+"""A value that must not be seen, and how messages tell keys from each other all the same."""
 
 from __future__ import annotations
+
+import hashlib
 
 
 class Secret:
@@ -25,3 +27,8 @@ class Secret:
 
     def __hash__(self) -> int:
         return hash(self._text)
+
+
+def key_fingerprint(key: bytes) -> str:
+    """Eight digits that tell this random key from others, and from which it cannot be had."""
+    return hashlib.blake2b(key, digest_size=4, person=b"backy2 key").hexdigest()

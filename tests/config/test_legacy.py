@@ -152,25 +152,29 @@ def keys_of(config: Config) -> dict[str, Secret | None]:
 
 
 @pytest.mark.parametrize(
-    ("text", "noticed"),
+    ("text", "encrypted", "makes"),
     [
-        (f"encryption_key: {KEY}", True),
-        (f"encryption_key: {KEY}\nencryption_version: 1", True),
-        ("encryption_version: 1", True),
-        (f"encryption_key: {KEY}\nencryption_version: 0", False),
-        ("encryption_version: 0", False),
-        ("", False),
+        (f"encryption_key: {KEY}", True, True),
+        (f"encryption_key: {KEY}\nencryption_version: 1", True, True),
+        ("encryption_version: 1", True, False),
+        (f"encryption_key: {KEY}\nencryption_version: 0", False, False),
+        ("encryption_version: 0", False, False),
+        ("", False, False),
     ],
 )
-def test_where_blocks_are_to_be_stored_encrypted_it_is_noticed_and_the_key_never_shown(
-    tmp_path: Path, text: str, noticed: bool
+def test_where_the_original_stored_blocks_encrypted_new_ones_are_too(
+    tmp_path: Path, text: str, encrypted: bool, makes: bool
 ) -> None:
     config = load(tmp_path, f"[DEFAULTS]\n{text}\n")
-    assert len(config.notices) == noticed
-    for notice in config.notices:
-        assert "section [DEFAULTS], keys encryption_key and encryption_version" in notice
-        assert "can be read" in notice
-    assert KEY not in repr(config) + str(config.notices)
+    assert config.core.transforms == (("zstd", "aes_gcm") if encrypted else ())
+    assert config.makes_keys is makes
+    assert config.key_ids == (("encryption_key",) if KEY in text else ())
+    assert KEY not in repr(config)
+
+
+def test_a_chain_that_is_written_down_goes_before_the_one_that_the_originals_keys_mean(tmp_path: Path) -> None:
+    config = load(tmp_path, f"[DEFAULTS]\nencryption_key: {KEY}\ntransforms: aes_gcm\n")
+    assert config.core.transforms == ("aes_gcm",)
 
 
 def test_the_key_goes_to_the_transform_that_opens_old_blobs(tmp_path: Path) -> None:
@@ -213,7 +217,7 @@ def test_the_key_is_not_known_in_our_own_core_section(tmp_path: Path) -> None:
         load(tmp_path, f"[backy2]\nencryption_key = {KEY}\n")
     ours = load(tmp_path, f"[transform:backy2_v1]\nencryption_key = {KEY}\n")
     assert keys_of(ours)["encryption_key"] == Secret(KEY)
-    assert ours.notices == []
+    assert (ours.key_ids, ours.makes_keys, ours.core.transforms) == ((), False, ())
 
 
 @pytest.mark.parametrize(
@@ -262,7 +266,7 @@ def test_the_files_that_releases_worked_with_are_read_as_written(name: str) -> N
     assert (data["path"], meta["engine"]) == ("data", Secret("sqlite:///backy.sqlite"))
     assert config.core.block_size == (4096 if "bs4096" in name or name.startswith("295") else 65536)
     assert (config.core.hash_function, config.core.logfile) == ("sha512", "backy.log")
-    assert (len(config.schedules()), len(config.notices)) == (
+    assert (len(config.schedules()), config.makes_keys) == (
         4 if name[:2] == "21" else 0,
         "encryption_version: 1" in text(name),
     )

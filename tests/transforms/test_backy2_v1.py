@@ -9,7 +9,16 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import zstandard
 
-from backy2_core.api import BlobDamagedError, ConfigError, SettingType, TransformError
+from backy2_core.api import (
+    BlobDamagedError,
+    ConfigError,
+    KeyringError,
+    Secret,
+    SettingType,
+    TransformError,
+    key_fingerprint,
+)
+from backy2_core.engine.keyring import StoreKeyring
 from backy2_plugins.transforms import backy2_v1
 from tests.transforms.originals import KEY, OTHER_KEY, encrypted_blobs, opener, seal
 
@@ -78,7 +87,7 @@ def test_another_key_proves_nothing_and_says_what_to_mend(sample, damaged):
     with pytest.raises(TransformError) as caught:
         open_original(sample, key=OTHER_KEY, blob=blob)
     message = str(caught.value)
-    assert caught.value.exit_code == 19
+    assert caught.value.exit_code == 21
     assert "[transform:backy2_v1], key encryption_key" in message
     assert "[DEFAULTS]" in message
     assert OTHER_KEY not in message
@@ -106,7 +115,17 @@ def test_a_former_key_opens_what_was_wrapped_before_a_rekey(sample, former):
 def test_a_missing_key_is_told_with_section_and_key(key, former):
     with pytest.raises(TransformError, match=r"section \[transform:backy2_v1\], key encryption_key") as caught:
         opener(key, former)
-    assert caught.value.exit_code == 19
+    assert caught.value.exit_code == 21
+
+
+def test_keys_that_the_store_keeps_open_too_and_are_named_where_they_do_not(sample):
+    settings = {"encryption_key": None, "former_encryption_keys": None}
+    ring = StoreKeyring(bytes(32), {"backy2_v1": [Secret(OTHER_KEY), Secret(KEY)], "another": [Secret("2" * 64)]})
+    made = backy2_v1.backy2_make_transform(settings, {}, ring)
+    assert bytes(made.unseal(memoryview(sample.blob), sample.envelope, 1 << 20)) == bytes(open_original(sample))
+    wrong = StoreKeyring(bytes(32), {"backy2_v1": [Secret(OTHER_KEY)]})
+    with pytest.raises(KeyringError, match=key_fingerprint(bytes.fromhex(OTHER_KEY))):
+        backy2_v1.backy2_make_transform(settings, {}, wrong).unseal(memoryview(sample.blob), sample.envelope, 1 << 20)
 
 
 @pytest.mark.parametrize("wrong", ["abc", "f" * 63, "f" * 65, "g" * 64, f"{'f' * 32} {'f' * 32}", f"0x{'f' * 62}"])

@@ -58,7 +58,7 @@ def record(original):
 
 @pytest.mark.parametrize("name", DUMPS)
 def test_the_originals_own_configuration_opens_its_blobs(name):
-    chain = Chain([], drivers(ORIGINALS / name / "backy.cfg").make_opener)
+    chain = Chain([], drivers(ORIGINALS / name / "backy.cfg").opener_maker(None))
     for original in encrypted_blobs(name):
         clear = chain.unseal(record(original), memoryview(original.blob))
         assert hashlib.sha512(clear).hexdigest() == original.sha512
@@ -68,7 +68,7 @@ def test_a_sealed_version_is_restored_and_scrubbed_with_the_configured_key(place
     content = image("abc..a", tail="the end")
     uid = place.uid(content, engine=place.engine_with([("backy2_v1", Sealer())], Sealer))
     for text in (OURS, THEIRS):
-        engine = place.engine_with([], configured(tmp_path, text.format(KEY)).make_opener)
+        engine = place.engine_with([], configured(tmp_path, text.format(KEY)).opener_maker(None))
         assert place.restored(uid, engine=engine) == content
         assert place.scrub(uid, engine=engine).damaged_blocks == 0
 
@@ -77,7 +77,7 @@ def test_a_sealed_version_is_restored_and_scrubbed_with_the_configured_key(place
 @pytest.mark.parametrize("job", ["restore", "scrub"])
 def test_a_wrong_or_missing_key_ends_the_job_and_marks_nothing(place, tmp_path, text, job):
     uid = place.uid(image("abc"), engine=place.engine_with([("backy2_v1", Sealer())], Sealer))
-    engine = place.engine_with([], configured(tmp_path, text).make_opener)
+    engine = place.engine_with([], configured(tmp_path, text).opener_maker(None))
     with pytest.raises(TransformError, match="encryption_key"):
         getattr(place, job)(uid, engine=engine)
     assert place.state(uid) is VersionState.VALID
@@ -91,7 +91,9 @@ def test_a_blob_with_a_wrong_tag_is_damage_and_the_rest_is_restored(place, tmp_p
     data = bytearray(place.blob_file(broken).read_bytes())
     data[3] ^= 0xFF
     place.blob_file(broken).write_bytes(data)
-    result = getattr(place, job)(uid, engine=place.engine_with([], configured(tmp_path, OURS.format(KEY)).make_opener))
+    result = getattr(place, job)(
+        uid, engine=place.engine_with([], configured(tmp_path, OURS.format(KEY)).opener_maker(None))
+    )
     damage = (result[0] if job == "restore" else result).damage
     assert [each.blob_uid for each in damage] == [broken]
     assert place.state(uid) is VersionState.DAMAGED
@@ -99,7 +101,7 @@ def test_a_blob_with_a_wrong_tag_is_damage_and_the_rest_is_restored(place, tmp_p
 
 def test_a_chain_that_is_to_seal_with_it_is_refused(tmp_path):
     with pytest.raises(ConfigError, match="only opens what the original stored"):
-        configured(tmp_path, OURS.format(KEY)).make_transforms(["backy2_v1"])
+        configured(tmp_path, OURS.format(KEY)).make_transforms(["backy2_v1"], None)
 
 
 def test_the_plugin_is_looked_at_without_its_libraries():

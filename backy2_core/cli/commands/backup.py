@@ -108,12 +108,6 @@ class Backup(RecordVerb):
         from backy2_core.model.version import VersionState
 
         with self.installation() as installation:
-            if installation.config.notices:
-                # The warning is for commands that store nothing; here it would come too late.
-                raise ConfigError(
-                    f"{installation.config.notices[0]}. Nothing was stored. Set encryption_version to 0 if blocks are to"
-                    " be stored as they are."
-                )
             result = backup(installation.engine, _request(installation.meta, parsed_args))
         if result.version.state is not VersionState.VALID:
             self.failure = DamageError(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from backy2_core.api import ConfigError, Setting, Settings, SettingType, Transform, TransformError, hookimpl
+from backy2_core.api import ConfigError, Keyring, Setting, Settings, SettingType, Transform, TransformError, hookimpl
 from backy2_plugins.transforms.backy2_v1.keys import read_keys
 
 backy2_api_version = 1
@@ -28,8 +28,10 @@ def backy2_settings() -> Sequence[Setting]:
 
 
 @hookimpl
-def backy2_make_transform(settings: Settings, parameters: dict[str, str | int] | None) -> Transform:
-    """Make what opens; there is nothing that seals."""
+def backy2_make_transform(
+    settings: Settings, parameters: dict[str, str | int] | None, keyring: Keyring | None = None
+) -> Transform:
+    """Make what opens, with the keys that are configured and those that the store keeps; there is nothing that seals."""
     if parameters is None:
         raise ConfigError(
             "The transform backy2_v1 only opens what the original stored, it seals nothing. Take it out of the setting "
@@ -43,4 +45,4 @@ def backy2_make_transform(settings: Settings, parameters: dict[str, str | int] |
     # Imported here: these libraries are needed by who opens such blobs, not by who lists plugins.
     from backy2_plugins.transforms.backy2_v1.opener import Opener
 
-    return Opener(read_keys(settings))
+    return Opener(read_keys(settings, keyring))

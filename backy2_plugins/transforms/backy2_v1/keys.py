@@ -1,14 +1,15 @@
-"""The original's master keys as they are configured, and how messages speak of them."""
+"""The original's master keys, as they are configured and as the store keeps them, and how messages speak of them."""
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from backy2_core.api import ConfigError, Secret, Settings, TransformError
+from backy2_core.api import ConfigError, Keyring, KeyringError, Secret, Settings, key_fingerprint
 
+KIND = "backy2_v1"
+"""How the keyring calls the original's keys."""
 SECTION = "section [transform:backy2_v1]"
 KEY = f"{SECTION}, key encryption_key (section [DEFAULTS] in a backy.cfg of the original)"
 FORMER = f"{SECTION}, key former_encryption_keys"
@@ -25,22 +26,23 @@ class MasterKey:
     @property
     def fingerprint(self) -> str:
         """Eight digits that tell this key from others, and from which it cannot be had."""
-        return hashlib.blake2b(self.raw, digest_size=4, person=b"backy2_v1 key").hexdigest()
+        return key_fingerprint(self.raw)
 
 
-def read_keys(settings: Settings) -> tuple[MasterKey, ...]:
-    """Every configured key, the current one first.
+def read_keys(settings: Settings, keyring: Keyring | None = None) -> tuple[MasterKey, ...]:
+    """Every configured key, the current one first, and then those that the store keeps.
 
-    Raises :class:`ConfigError` for one that is not a key, without showing it, and :class:`TransformError` if there is none.
+    Raises :class:`ConfigError` for one that is not a key, without showing it, and :class:`KeyringError` if there is none.
     """
     current = [_master_key(text, KEY) for text in _texts(settings["encryption_key"], "")]
     former = [_master_key(text, FORMER) for text in _texts(settings["former_encryption_keys"], r"[\s,]+")]
-    if not current and not former:
-        raise TransformError(
+    kept = [MasterKey(bytes.fromhex(key.reveal())) for key in (keyring.former_keys(KIND) if keyring else ())]
+    if not current and not former and not kept:
+        raise KeyringError(
             f"A blob was encrypted by the original, and there is no key to open it. Put the original's encryption_key into "
             f"{KEY}: 64 hexadecimal digits."
         )
-    return tuple(dict.fromkeys([*current, *former]))
+    return tuple(dict.fromkeys([*current, *former, *kept]))
 
 
 def _texts(secret: Secret | None, separator: str) -> Sequence[str]:

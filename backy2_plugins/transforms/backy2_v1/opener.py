@@ -15,7 +15,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.keywrap import InvalidUnwrap, aes_key_unwrap
 
-from backy2_core.api import BlobDamagedError, Sealed, Transform, TransformError
+from backy2_core.api import BlobDamagedError, KeyringError, Sealed, Transform, TransformError
 from backy2_plugins.transforms.backy2_v1.keys import FORMER, KEY, MasterKey
 
 ENVELOPE_BYTES = 40
@@ -61,8 +61,8 @@ class Opener(Transform):
                 return aes_key_unwrap(key.raw, envelope)
             except InvalidUnwrap:
                 continue
-        raise TransformError(
-            f"A blob that the original encrypted cannot be opened with the configured keys (fingerprints: "
+        raise KeyringError(
+            f"A blob that the original encrypted cannot be opened with the known keys (fingerprints: "
             f"{', '.join(key.fingerprint for key in self._keys)}). This proves nothing about the blob: it needs another key. "
             f"Put the key that the original had into {KEY}, or an earlier one into {FORMER}."
         )

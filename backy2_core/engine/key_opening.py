@@ -1,0 +1,107 @@
+"""Opening the keyring of a store, and making the store key where there is none yet."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from backy2_core.engine.key_document import KeyDocument, Slot, new_document
+from backy2_core.engine.key_master import ORIGINAL_ID, ConfiguredKey, MasterKey
+from backy2_core.engine.key_place import KeyPlace
+from backy2_core.engine.keyring import StoreKeyring, new_store_key
+from backy2_core.errors import ConfigError, KeyringError
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A keyring, the document it came from, and what opened it."""
+
+    ring: StoreKeyring
+    document: KeyDocument
+    slot: Slot
+    master: MasterKey
+
+
+def open_keyring(place: KeyPlace, keys: Sequence[ConfiguredKey], *, makes: bool) -> StoreKeyring | None:
+    """The keyring of a store; None for one that has no keys, and (unless ``makes``) shall have none.
+
+    With ``makes`` a store without keys is given a store key, wrapped by all ``keys``. A lost copy of the wrapped keys is
+    written again. Raises :class:`KeyringError` where no key opens it, and has changed nothing then.
+    """
+    if not place.data.capabilities.persistent:
+        # What keeps nothing has no need of a key that can be found again.
+        return StoreKeyring(new_store_key()) if makes else None
+    opened = open_with(place, keys, makes=makes)
+    return opened.ring if opened else None
+
+
+def open_with(place: KeyPlace, keys: Sequence[ConfiguredKey], *, makes: bool) -> Opened | None:
+    """As :func:`open_keyring`, for a store that keeps what is put, and with all that became known."""
+    look = place.look()
+    if look is None and makes:
+        _make(place, keys)
+        look = place.look()
+    if look is None:
+        return None
+    opened = unlock(look.document, keys, place.data.location)
+    place.mend(look)
+    return opened
+
+
+def unlock(document: KeyDocument, keys: Sequence[ConfiguredKey], location: str) -> Opened:
+    """The keyring in this document. Keys that have a slot by name are tried first, and none is read without need.
+
+    Raises :class:`KeyringError` with the ids of slots and keys where none opens it.
+    """
+    failures: list[str] = []
+    tried: list[str] = []
+    for key in sorted(keys, key=lambda key: document.slot(key.id) is None):
+        try:
+            master = key.read()
+        except ConfigError as error:
+            failures.append(str(error))
+            continue
+        found = document.unlock(master)
+        if found is not None:
+            for failure in failures:
+                log.warning("A configured key is of no use: %s", failure)
+            return Opened(found[1], document, found[0], master)
+        tried.append(str(master))
+    raise KeyringError(_closed(document, location, tried, failures))
+
+
+def _closed(document: KeyDocument, location: str, tried: Sequence[str], failures: Sequence[str]) -> str:
+    if tried:
+        configured = f"none of the configured keys opens it: {_names(tried)}"
+    else:
+        configured = "no configured key can be read" if failures else "no key is configured"
+    causes = "".join(f" {failure}." for failure in failures)
+    return (
+        f"The store at {location} is encrypted (store key {document.key_id}), and {configured}.{causes} Keys that open it: "
+        f"{_names(document.slots)}. Configure one of them in a section [key:ID]. Nothing was read or written."
+    )
+
+
+def _names(things: Iterable[object]) -> str:
+    return ", ".join(map(str, things)) or "none"
+
+
+def _make(place: KeyPlace, keys: Sequence[ConfiguredKey]) -> None:
+    masters = [key.read() for key in keys]
+    ring = StoreKeyring(new_store_key())
+    document = new_document(ring, masters)
+    for master in masters:
+        if master.id == ORIGINAL_ID:
+            document = document.with_former(ring, master.raw)
+    # Where another process was faster, its key is the one.
+    if place.create(document):
+        log.warning(
+            "The store at %s has got a store key (%s), wrapped by %s. Keep copies of these elsewhere: whoever loses all of "
+            "them loses all that is in the store.",
+            place.data.location,
+            ring.key_id,
+            _names(masters),
+        )
