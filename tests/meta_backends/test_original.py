@@ -21,10 +21,13 @@ import sqlalchemy as sa
 
 from backy2_core.contracts.meta_backend import SchemaState
 from backy2_core.contracts.original import OriginalDatabase
-from backy2_core.errors import ExchangeError, MetaBackendError
+from backy2_core.errors import ConfigError, ExchangeError, MetaBackendError
 from backy2_core.model.original import OriginalBlock, OriginalVersion, Unreadable
 from backy2_core.model.secret import Secret
 from backy2_core.model.version import Counts, Statistics
+from backy2_core.plugins import gate
+from backy2_core.plugins.discovery import META_BACKENDS
+from backy2_core.plugins.registry import PluginRegistry
 from backy2_core.testing.meta_backend_base import begin
 from backy2_plugins.meta_backends import sql
 from backy2_plugins.meta_backends.sql import original as sql_original
@@ -546,6 +549,24 @@ class TestTrouble:
         for call in (original.versions, original.statistics, lambda: original.blocks("x")):
             with pytest.raises(MetaBackendError, match="closed"):
                 list(call())
+
+
+class TestHook:
+    def test_the_plugin_offers_it_and_the_gate_lets_its_result_in(self, path):
+        registry = PluginRegistry()
+        plugin = registry.load(META_BACKENDS, "sql")
+        assert registry.offers(plugin, "backy2_open_original")
+        settings = settings_of(sql)
+        with registry.call(plugin, "backy2_open_original", settings=settings, url=url_of(path)) as original:
+            assert original.location == url_of(path)
+
+    def test_the_gate_refuses_what_is_no_database_of_the_original(self):
+        with pytest.raises(gate.Unusable, match=r"expected an instance of backy2_core\.api\.OriginalDatabase"):
+            gate.check_result("backy2_open_original", object())
+
+    def test_without_any_url_the_setting_is_asked_for(self):
+        with pytest.raises(ConfigError, match="setting engine"):
+            open_original(None)
 
 
 class TestSideBySide:

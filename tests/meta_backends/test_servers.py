@@ -146,6 +146,27 @@ class TestSchema:
                 create(meta, job, name="x" * 256)
             assert list(meta.versions(VersionFilter())) == []
 
+    def test_a_writer_that_waits_too_long_is_told_and_may_try_again(self, url):
+        with open_url(url) as holder, open_url(url, busy_timeout=0.05) as meta:
+            holder.initialise()
+            with holder._database.write():
+                assert meta.stores() == []
+                with pytest.raises(
+                    MetaBackendError, match="locked by another process for longer than busy_t"
+                ) as caught:
+                    begin(meta)
+            assert caught.value.retryable
+            assert begin(meta).id == 1
+
+    def test_a_table_that_is_gone_asks_for_initdb(self, url):
+        with open_url(url) as meta:
+            meta.initialise()
+            begin(meta)
+            with connected(url) as connection:
+                connection.exec_driver_sql("DROP TABLE backy2_stores")
+            with pytest.raises(SchemaError, match=r"backy2_stores.*run: backy2 initdb"):
+                meta.stores()
+
     def test_a_lost_connection_is_worth_another_try(self, url):
         with open_url(url) as meta:
             meta.initialise()

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import stat
 import time
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import Any
 
 import sqlalchemy
@@ -41,7 +42,10 @@ class Database:
         self.tables = tables(table_prefix)
         self.path = sqlite_path(parsed)
         """The file of an SQLite database, else None."""
-        self._engine = _sqlite_engine(parsed, self.path, busy_timeout_s) if self.path else _server_engine(parsed)
+        if self.path is None:
+            self._engine = _server_engine(parsed, busy_timeout_s)
+        else:
+            self._engine = _sqlite_engine(parsed, self.path, busy_timeout_s)
         self._writer = self._engine.execution_options(**{_BEGIN: "BEGIN IMMEDIATE"})
         self._busy_timeout_s = busy_timeout_s
         self._checked = False
@@ -159,10 +163,10 @@ def _sqlite_engine(url: URL, path: str, busy_timeout_s: float) -> Engine:
     return engine
 
 
-def _server_engine(url: URL) -> Engine:
+def _server_engine(url: URL, busy_timeout_s: float) -> Engine:
     engine = make_engine(url, isolation_level="READ COMMITTED", pool_pre_ping=True)
-    if url.get_backend_name() in ("mysql", "mariadb"):
-        event.listen(engine, "connect", _set_up_mariadb)
+    set_up = _set_up_mariadb if url.get_backend_name() in ("mysql", "mariadb") else _set_up_postgresql
+    event.listen(engine, "connect", lambda connection, record: set_up(connection, busy_timeout_s))
     return engine
 
 
@@ -174,16 +178,21 @@ def _expect_file(dialect: Any, record: Any, arguments: Any, options: Any) -> Non
 def _set_up_sqlite(connection: Any, record: Any) -> None:
     # The driver must not begin transactions by itself: _begin_sqlite says which kind each one is.
     connection.isolation_level = None
-    cursor = connection.cursor()
-    cursor.execute("PRAGMA synchronous=FULL")
-    cursor.close()
+    with closing(connection.cursor()) as cursor:
+        cursor.execute("PRAGMA synchronous=FULL")
 
 
-def _set_up_mariadb(connection: Any, record: Any) -> None:
+def _set_up_postgresql(connection: Any, busy_timeout_s: float) -> None:
+    with closing(connection.cursor()) as cursor:
+        cursor.execute(f"SET lock_timeout = {max(1, round(busy_timeout_s * 1000))}")
+    connection.commit()
+
+
+def _set_up_mariadb(connection: Any, busy_timeout_s: float) -> None:
     # A value that does not fit is refused and never cut, and no hour comes twice a year, however the server is set.
-    cursor = connection.cursor()
-    cursor.execute("SET time_zone = '+00:00', sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION'")
-    cursor.close()
+    with closing(connection.cursor()) as cursor:
+        cursor.execute("SET time_zone = '+00:00', sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION'")
+        cursor.execute(f"SET innodb_lock_wait_timeout = {max(1, math.ceil(busy_timeout_s))}")
 
 
 def _begin_sqlite(connection: Connection) -> None:

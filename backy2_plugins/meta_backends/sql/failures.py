@@ -6,8 +6,9 @@ from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
 
 from backy2_core.api import MetaBackendError, SchemaError
 
+_LOCKED = "is locked by another process for longer than busy_timeout; try again when that one is done"
 _SQLITE = {
-    "SQLITE_BUSY": "is locked by another process for longer than busy_timeout; try again when that one is done",
+    "SQLITE_BUSY": _LOCKED,
     "SQLITE_LOCKED": "is locked by another connection; try again",
     "SQLITE_READONLY": "cannot be written to: its file, its folder or its file system is read-only for this user",
     "SQLITE_FULL": "cannot grow: the disk is full; make room and try again",
@@ -21,15 +22,23 @@ _MARIADB = {
     1044: "refuses this user; grant it all rights on that database",
     1045: "refuses this user or its password; check both in the URL",
     1049: "does not exist on that server; check the URL, or make it",
-    1205: "was locked by another connection for too long; try again when that one is done",
+    1205: _LOCKED,
     1213: "was changed by another connection at the same time; try again",
     2002: "cannot be reached; check that the server runs, and host and port in the URL",
     2003: "cannot be reached; check that the server runs, and host and port in the URL",
 }
+_POSTGRESQL = {
+    "3D000": "does not exist on that server; check the URL, or make it",
+    "28P01": "refuses this user or its password; check both in the URL",
+    "55P03": _LOCKED,
+}
+_MISSING_STATES = ("42P01", "42703")
+_MISSING_CODES = (1146, 1054)
+"""No such table, no such column: of PostgreSQL, of MariaDB."""
 _RETRYABLE_CODES = (1205, 1213, 2006, 2013)
 """MariaDB's numbers for: waited too long for a lock, deadlock, connection lost."""
-_RETRYABLE_STATES = ("40001", "40P01", "08", "57P")
-"""SQLSTATE prefixes: serialisation failure, deadlock, connection lost, server shutting down."""
+_RETRYABLE_STATES = ("40001", "40P01", "55P03", "08", "57P")
+"""SQLSTATE prefixes: serialisation failure, deadlock, waited too long for a lock, connection lost, server going down."""
 
 
 def translated(error: SQLAlchemyError, location: str) -> MetaBackendError:
@@ -42,13 +51,19 @@ def translated(error: SQLAlchemyError, location: str) -> MetaBackendError:
             f"database {location} {_SQLITE[kind]} ({error.orig})", retryable=kind in ("SQLITE_BUSY", "SQLITE_LOCKED")
         )
     said = _said(error.orig)
-    if "no such table" in said or "no such column" in said:
+    if _is_missing(error.orig, said):
         return SchemaError(f"database {location} lacks tables of this release ({said}); run: backy2 initdb")
     if isinstance(error, IntegrityError):
         return MetaBackendError(f"database {location} refuses a record that is there already: {said}")
     reason = _MARIADB.get(_code(error.orig)) or _postgresql_reason(error.orig)
     message = f"database {location} {reason} ({said})" if reason else f"database {location}: {said}"
     return MetaBackendError(message, retryable=_may_pass(error))
+
+
+def _is_missing(error: BaseException | None, said: str) -> bool:
+    if _state(error) in _MISSING_STATES or _code(error) in _MISSING_CODES:
+        return True
+    return "no such table" in said or "no such column" in said
 
 
 def _said(error: BaseException | None) -> str:
@@ -63,10 +78,15 @@ def _code(error: BaseException | None) -> int:
     return code if isinstance(code, int) else 0
 
 
+def _state(error: BaseException | None) -> str:
+    """PostgreSQL's code of an error, empty for another database's."""
+    return getattr(error, "sqlstate", None) or ""
+
+
 def _postgresql_reason(error: BaseException | None) -> str:
-    # An error of the driver, which is not imported for this, that no server gave a state to.
+    # The driver's errors before it is connected have no state, whatever the server said.
     if type(error).__name__ != "OperationalError" or getattr(error, "sqlstate", "") is not None:
-        return ""
+        return _POSTGRESQL.get(_state(error), "")
     return "cannot be connected to; check that the server runs, and host, user and password in the URL"
 
 
@@ -76,6 +96,5 @@ def _sqlite_kind(error: BaseException | None) -> str:
 
 
 def _may_pass(error: DBAPIError) -> bool:
-    state = getattr(error.orig, "sqlstate", None) or ""
-    passing = state.startswith(_RETRYABLE_STATES) or _code(error.orig) in _RETRYABLE_CODES
+    passing = _state(error.orig).startswith(_RETRYABLE_STATES) or _code(error.orig) in _RETRYABLE_CODES
     return error.connection_invalidated or passing
