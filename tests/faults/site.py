@@ -64,6 +64,7 @@ class Site:
         } | dict(core or {})
         self.command = [sys.executable, "-W", "error", "-m", "backy2_core.cli.main"]
         self._targets = 0
+        self._started: list[subprocess.Popen[str]] = []
         self.configure()
 
     def configure(
@@ -100,7 +101,14 @@ class Site:
         config = self.folder / ("slow.cfg" if slow else "plugins.cfg")
         command = [*self.command, "--config", str(config), *argv]
         pipes: dict[str, Any] = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-        return subprocess.Popen(command, text=True, **(pipes | options))
+        self._started.append(subprocess.Popen(command, text=True, **(pipes | options)))
+        return self._started[-1]
+
+    def close(self) -> None:
+        """End what a failed test left running."""
+        for process in self._started:
+            with process:
+                process.kill()
 
     def run(self, *argv: str, timeout_s: float = 60, zone: str = "", **options: Any) -> Ended:
         """Run a command as a process, which must end in time; ``zone`` is the host's time zone."""

@@ -49,7 +49,7 @@ def test_fault_14_a_damaged_encrypted_blob_is_found_and_marked_and_all_others_ar
     path.unlink()
     if data is not None:
         path.write_bytes(data)
-    found = site.run("scrub", first, "--format", "json")
+    found = site.call("scrub", first, "--format", "json")
     assert (found.code, found.record["damaged_blocks"], found.record["checked_blocks"]) == (DAMAGE, 1, 38), found
     assert path.name.removesuffix(".blob") in found.err
     assert [site.state(uid) for uid in (whole, first, shared)] == ["valid", "damaged", "damaged"]
@@ -65,7 +65,7 @@ def test_fault_14_a_wrong_key_is_an_error_that_marks_nothing(key: bytes | None, 
     _, uid, _ = (backup.uid for backup in original.backups)
     _configure(site, key)
     for argv in (("scrub", uid), ("scrub", "-p", "99", uid), ("restore", uid, f"file://{site.target()}")):
-        refused = site.run(*argv)
+        refused = site.call(*argv)
         assert refused.code == TRANSFORM, refused
         assert KEY.hex() not in refused.err
         assert OTHER.hex() not in refused.err

@@ -83,7 +83,7 @@ def test_fault_19_a_uid_in_a_database_is_never_used_as_a_path(uid: str, site: Si
     rows[0] = replace(rows[0], uid=uid)
     path = site.folder / "original.sqlite"
     original.write_database(path)
-    ended = site.run("adopt", f"sqlite:///{path}", "--format", "json")
+    ended = site.call("adopt", f"sqlite:///{path}", "--format", "json")
     assert ended.code in (DAMAGE, 23), ended
     one, two = (backup.uid for backup in original.backups)
     assert {row["uid"]: row["outcome"] for row in ended.record}[two] in ("damaged", "failed")
