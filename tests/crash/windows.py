@@ -37,6 +37,9 @@ WINDOWS = (
         "append to marker", "backup", ("after meta.append_segments", "before data.write_document"), 10, 2, RECORD_VALID
     ),
     Window(
+        "packs to marker", "backup", ("before data.create_document", "after data.create_document"), 6, 1, RECORD_VALID
+    ),
+    Window(
         "marker to valid", "backup", ("after data.write_document", "before meta.finish_version"), 8, 1, RECORD_VALID
     ),
     Window("right after valid", "backup", ("after meta.finish_version", "before meta.end_job"), 6),

@@ -319,3 +319,30 @@ def test_blob_records_are_as_they_were(place):
     recover(place.engine)
     states = {record.state for record in place.meta.find_records(place.engine.store, place.objects()).values()}
     assert states == {BlobState.STORED}
+
+
+def test_what_commands_say_of_a_version_reaches_its_copy(backy):
+    uid = backy.ok("-m", "backup", "-t", "old", backy.image, "vm").strip()
+
+    def said():
+        document = json.loads((backy.store / "backy2" / head_name(uid)).read_bytes())
+        return document["protected"], document["tags"], document["expire"]
+
+    assert said() == (False, ["old"], None)
+    backy.ok("protect", uid)
+    backy.ok("add-tag", uid, "new")
+    backy.ok("remove-tag", uid, "old")
+    backy.ok("expire", uid, "2031-12-31")
+    protected, tags, expire = said()
+    assert (protected, tags) == (True, ["new"])
+    assert expire.startswith("2031-12-31T")
+    backy.ok("unprotect", uid)
+    assert said() == (False, ["new"], expire)
+
+
+def test_a_change_stands_where_the_store_is_not_there(backy):
+    uid = backy.ok("-m", "backup", backy.image, "vm").strip()
+    shutil.rmtree(backy.store)
+    ended = backy.call("protect", uid)
+    assert (ended.code, "was not brought up to date" in ended.err) == (0, True)
+    assert backy.call("protect", uid).code == 17

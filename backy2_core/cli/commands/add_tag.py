@@ -6,6 +6,7 @@ import argparse
 import logging
 
 from backy2_core.cli.arguments import UID_HELP, some_tags
+from backy2_core.cli.copies import refresh_copy
 from backy2_core.cli.verbs import PlainVerb
 from backy2_core.errors import ConfigError, MetaBackendError, NotFoundError, PluginError
 
@@ -40,4 +41,5 @@ class AddTag(PlainVerb):
         with self.installation() as installation:
             version = find_version(installation.meta, parsed_args.uid)
             add_tags(installation.meta, version, parsed_args.tags)
+            refresh_copy(installation, version.uid)
         log.info("Tagged version %s of %s with %s", version.uid, version.name, ", ".join(sorted(parsed_args.tags)))

@@ -6,6 +6,7 @@ import argparse
 import logging
 
 from backy2_core.cli.arguments import DATE_HELP, UID_HELP, moment_or_none
+from backy2_core.cli.copies import refresh_copy
 from backy2_core.cli.verbs import PlainVerb
 from backy2_core.errors import ConfigError, MetaBackendError, NotFoundError, PluginError
 
@@ -40,5 +41,6 @@ class Expire(PlainVerb):
         with self.installation() as installation:
             version = find_version(installation.meta, parsed_args.uid)
             set_expire(installation.meta, version, date)
+            refresh_copy(installation, version.uid)
         when = "does not expire" if date is None else f"expires {date:%Y-%m-%d %H:%M:%S} UTC"
         log.info("Version %s of %s %s", version.uid, version.name, when)

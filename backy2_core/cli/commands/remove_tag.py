@@ -6,6 +6,7 @@ import argparse
 import logging
 
 from backy2_core.cli.arguments import UID_HELP, some_tags
+from backy2_core.cli.copies import refresh_copy
 from backy2_core.cli.verbs import PlainVerb
 from backy2_core.errors import ConfigError, MetaBackendError, NotFoundError, PluginError
 
@@ -38,4 +39,5 @@ class RemoveTag(PlainVerb):
         with self.installation() as installation:
             version = find_version(installation.meta, parsed_args.uid)
             remove_tags(installation.meta, version, parsed_args.tags)
+            refresh_copy(installation, version.uid)
         log.info("Took %s from version %s of %s", ", ".join(sorted(parsed_args.tags)), version.uid, version.name)

@@ -6,6 +6,7 @@ import argparse
 import logging
 
 from backy2_core.cli.arguments import UID_HELP
+from backy2_core.cli.copies import refresh_copy
 from backy2_core.cli.verbs import PlainVerb
 from backy2_core.errors import ConfigError, MetaBackendError, NotFoundError, PluginError, RefusedError
 
@@ -35,4 +36,5 @@ class Unprotect(PlainVerb):
         with self.installation() as installation:
             version = find_version(installation.meta, parsed_args.uid)
             unprotect(installation.meta, version)
+            refresh_copy(installation, version.uid)
         log.info("Lifted the protection of version %s of %s", version.uid, version.name)
