@@ -244,7 +244,9 @@ class World:
 
     def check_proven(self) -> None:
         """All damage was found by now: no valid version refers to a damaged object."""
-        check_versions(self.rows, self.store.blobs, self.images, (VersionState.VALID,))
+        rows = self.rows
+        excused = self.strangers.excused(rows)
+        check_versions(rows, self.objects, self.images, (VersionState.VALID,), excused=excused)
 
     def check_exact(self) -> None:
         """Nothing is left to be cleaned up."""
@@ -279,14 +281,15 @@ class World:
         self.change("UPDATE backy2_jobs SET lease_until = 0 WHERE state = 1")
         self.meta.expire_jobs()
         engine = self._engine(None, abandon_incomplete_s=0.0)
-        for full in (False, True, False, True):
-            cleanup(engine, CleanupRequest(full=full))
-        self.check()
         if self.has_strangers:
+            cleanup(engine, CleanupRequest(full=True))
+            self.check()
             self.strangers.settle(engine)
-            for _ in range(2):
-                cleanup(engine, CleanupRequest(full=True))
+            cleanup(engine, CleanupRequest(full=True))
             check_copies(engine)
+        else:
+            for full in (False, True, False, True):
+                cleanup(engine, CleanupRequest(full=full))
         self._check(VersionState.VALID, VersionState.DAMAGED)
         self.check_exact()
 
