@@ -5,13 +5,15 @@ from __future__ import annotations
 from contextlib import ExitStack
 
 from backy2_core.assembly.drivers import Drivers
-from backy2_core.assembly.keys import Keys
 from backy2_core.assembly.listeners import Listeners
 from backy2_core.config.core import CoreSettings
 from backy2_core.config.load import Config
+from backy2_core.contracts.data_backend import DataBackend
+from backy2_core.contracts.keyring import Keyring
 from backy2_core.engine.chain import Chain
 from backy2_core.engine.checksums import Checksums
 from backy2_core.engine.context import Engine, Options
+from backy2_core.engine.key_opening import KeyRoom
 from backy2_core.engine.progress import NoProgress, Progress
 from backy2_core.plugins.registry import PluginRegistry
 
@@ -20,16 +22,16 @@ def build_engine(
     config: Config,
     plugins: PluginRegistry,
     drivers: Drivers,
-    keys: Keys,
+    keys: KeyRoom,
     progress: Progress | None,
     stack: ExitStack,
 ) -> Engine:
     """Open the keyring of the store, make the listeners, and put the engine together; ``stack`` closes the listeners."""
     core = config.core
-    keyring = keys.open()
+    keyring = keys.keyring()
     return Engine(
         meta=keys.place.meta,
-        data=keys.place.data,
+        data=_sealing(keys.place.data, keyring, trust_clear=core.trust_clear_copies),
         store=keys.place.store,
         options=_options(core),
         chain=Chain(drivers.make_transforms(core.transforms, keyring), drivers.opener_maker(keyring)),
@@ -40,6 +42,15 @@ def build_engine(
         keyring=keyring,
         checksums=Checksums(keyring),
     )
+
+
+def _sealing(data: DataBackend, keyring: Keyring | None, *, trust_clear: bool) -> DataBackend:
+    if keyring is None:
+        return data
+    # Imported here: only encrypted stores need the library.
+    from backy2_core.wrappers.sealed_documents import SealedDocumentsDataBackend
+
+    return SealedDocumentsDataBackend(data, keyring, trust_clear=trust_clear)
 
 
 def _options(core: CoreSettings) -> Options:

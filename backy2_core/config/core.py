@@ -108,6 +108,13 @@ CORE_SETTINGS = (
         "Store blocks as they are although the store is encrypted. Without it such a backup is refused.",
     ),
     Setting(
+        "trust_clear_copies",
+        SettingType.BOOLEAN,
+        False,
+        "Believe metadata copies that are not sealed although the store is encrypted, such as those of the time before. Nobody "
+        "can tell whether they were changed.",
+    ),
+    Setting(
         "clear_base",
         SettingType.TEXT,
         "keep",
@@ -145,6 +152,7 @@ class CoreSettings:
     disabled_listeners: tuple[str, ...]
     required_listeners: tuple[str, ...]
     allow_clear: bool
+    trust_clear_copies: bool
     clear_base: str
     transforms: tuple[str, ...]
 
@@ -171,6 +179,7 @@ def core_settings(values: Mapping[str, Any]) -> CoreSettings:
         disabled_listeners=values["disabled_listeners"],
         required_listeners=values["required_listeners"],
         allow_clear=values["allow_clear"],
+        trust_clear_copies=values["trust_clear_copies"],
         clear_base=values["clear_base"],
         transforms=values["transforms"],
     )
