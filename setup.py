@@ -15,7 +15,7 @@ REQUIRED = [
     "alembic>=1.12",
     "blake3>=0.4",
     "cliff>=4.13.3",
-    "cryptography>=42",
+    "cryptography>=47",
     "pluggy>=1.5",
     "prettytable>=3.9",
     "setproctitle>=1.3",
@@ -54,11 +54,17 @@ COMMANDS = {
     "import": "Import",
     "initdb": "Initdb",
     "jobs": "Jobs",
+    "key_add": "KeyAdd",
+    "key_check": "KeyCheck",
+    "key_list": "KeyList",
+    "key_new": "KeyNew",
+    "key_remove": "KeyRemove",
     "ls": "Ls",
     "plugins_list": "PluginsList",
     "plugins_show": "PluginsShow",
     "protect": "Protect",
     "recover": "Recover",
+    "rekey": "Rekey",
     "remove-tag": "RemoveTag",
     "restore": "Restore",
     "rm": "Rm",
@@ -120,7 +126,9 @@ setup(
             "null = backy2_plugins.data_backends.null",
         ],
         "backy2.meta_backends": ["sql = backy2_plugins.meta_backends.sql"],
-        "backy2.transforms": ["backy2_v1 = backy2_plugins.transforms.backy2_v1"],
+        "backy2.transforms": [
+            f"{name} = backy2_plugins.transforms.{name}" for name in ("aes_gcm", "backy2_v1", "zstd")
+        ],
         "backy2.formatters": [f"{name} = backy2_plugins.formatters.{name}" for name in FORMATTERS],
         "backy2.commands": [
             f"{verb} = backy2_core.cli.commands.{command_module(verb)}:{name}" for verb, name in COMMANDS.items()

@@ -16,8 +16,8 @@ from backy2_core.plugins.discovery import LISTENERS, SOURCES, TRANSFORMS
 from backy2_core.plugins.registry import PluginRegistry
 
 if TYPE_CHECKING:
-    from backy2_core.assembly.keys import Keys
     from backy2_core.engine.context import Engine
+    from backy2_core.engine.key_opening import KeyRoom
     from backy2_core.engine.progress import Progress
 
 
@@ -59,16 +59,18 @@ class Installation:
         return database
 
     @cached_property
-    def keys(self) -> Keys:
+    def keys(self) -> KeyRoom:
         """The master keys, and where the store keeps what they open. The store is open then, and its identity checked."""
         # Imported here, and below: listing versions needs no store and no engine, and should not wait for them.
-        from backy2_core.assembly.keys import Keys, configured_keys
+        from backy2_core.assembly.keys import configured_keys
+        from backy2_core.engine.key_opening import KeyRoom
         from backy2_core.engine.key_place import KeyPlace
         from backy2_core.engine.store import open_store
 
+        meta = self.meta  # first: under the embedded defaults it makes the folder of the store, too
         data = self._stack.enter_context(self._drivers.open_data_backend())
-        store = open_store(self.meta, data, self.config.type_of("data_backend"))
-        return Keys(KeyPlace(self.meta, data, store), configured_keys(self.config), self.config.makes_keys)
+        store = open_store(meta, data, self.config.type_of("data_backend"))
+        return KeyRoom(KeyPlace(meta, data, store), configured_keys(self.config), self.config.makes_keys)
 
     @cached_property
     def engine(self) -> Engine:

@@ -1,33 +1,15 @@
-"""The keys of the installation: the configured master keys, and where the store keeps what they open."""
+"""The master keys that a configuration names."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import partial
 
 from backy2_core.config.load import Config
 from backy2_core.engine.key_master import ConfiguredKey, MasterKey, parse_master_key
-from backy2_core.engine.key_opening import open_keyring
-from backy2_core.engine.key_place import KeyPlace
-from backy2_core.engine.keyring import StoreKeyring
-
-
-@dataclass(frozen=True, slots=True)
-class Keys:
-    """``makes`` says whether a store without keys is to get some."""
-
-    place: KeyPlace
-    configured: Sequence[ConfiguredKey]
-    makes: bool
-
-    def open(self) -> StoreKeyring | None:
-        """The keyring of the store, see :func:`backy2_core.engine.key_opening.open_keyring`."""
-        return open_keyring(self.place, self.configured, makes=self.makes)
 
 
 def configured_keys(config: Config) -> list[ConfiguredKey]:
-    """The master keys that the configuration names; none of them is read yet."""
+    """All of them; none is read yet."""
     return [ConfiguredKey(key_id, partial(read_key, config, key_id)) for key_id in config.key_ids]
 
 

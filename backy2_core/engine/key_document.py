@@ -79,6 +79,10 @@ class KeyDocument:
                 return slot, self._keyring(store_key, slot)
         return None
 
+    def slot_of(self, master: MasterKey) -> Slot | None:
+        """The slot that this master key opens."""
+        return next((slot for slot in self.slots if unwrap(master.raw, slot.wrapped) is not None), None)
+
     def with_slot(self, ring: StoreKeyring, master: MasterKey) -> KeyDocument:
         """This document with one more slot."""
         return replace(self, slots=(*self.slots, make_slot(ring, master)))

@@ -25,30 +25,49 @@ class Opened:
     master: MasterKey
 
 
-def open_keyring(place: KeyPlace, keys: Sequence[ConfiguredKey], *, makes: bool) -> StoreKeyring | None:
-    """The keyring of a store; None for one that has no keys, and (unless ``makes``) shall have none.
+@dataclass(frozen=True, slots=True)
+class KeyRoom:
+    """The wrapped keys of a store, and the master keys that are configured to open them.
 
-    With ``makes`` a store without keys is given a store key, wrapped by all ``keys``. A lost copy of the wrapped keys is
-    written again. Raises :class:`KeyringError` where no key opens it, and has changed nothing then.
+    ``makes`` says whether a store without keys is to get some.
     """
-    if not place.data.capabilities.persistent:
-        # What keeps nothing has no need of a key that can be found again.
-        return StoreKeyring(new_store_key()) if makes else None
-    opened = open_with(place, keys, makes=makes)
-    return opened.ring if opened else None
 
+    place: KeyPlace
+    configured: Sequence[ConfiguredKey]
+    makes: bool
 
-def open_with(place: KeyPlace, keys: Sequence[ConfiguredKey], *, makes: bool) -> Opened | None:
-    """As :func:`open_keyring`, for a store that keeps what is put, and with all that became known."""
-    look = place.look()
-    if look is None and makes:
-        _make(place, keys)
-        look = place.look()
-    if look is None:
-        return None
-    opened = unlock(look.document, keys, place.data.location)
-    place.mend(look)
-    return opened
+    def keyring(self) -> StoreKeyring | None:
+        """The keyring of the store; None for one that has no keys, and (unless ``makes``) shall have none.
+
+        With ``makes`` a store without keys is given a store key, wrapped by all configured keys. A lost copy of the wrapped
+        keys is written again. Raises :class:`KeyringError` where no key opens it, and has changed nothing then.
+        """
+        if not self.place.data.capabilities.persistent:
+            # What keeps nothing has no need of a key that can be found again.
+            return StoreKeyring(new_store_key()) if self.makes else None
+        opened = self._opened()
+        return opened.ring if opened else None
+
+    def open(self) -> Opened:
+        """As :meth:`keyring`, with all that became known. Raises :class:`KeyringError` where there are no keys, too."""
+        opened = self._opened()
+        if opened is None:
+            raise KeyringError(
+                f"The store at {self.place.data.location} has no keys. Make one with `backy2 key new`, and put it into a "
+                "section [key:ID] of the configuration."
+            )
+        return opened
+
+    def _opened(self) -> Opened | None:
+        look = self.place.look()
+        if look is None and self.makes:
+            _make(self.place, self.configured)
+            look = self.place.look()
+        if look is None:
+            return None
+        opened = unlock(look.document, self.configured, self.place.data.location)
+        self.place.mend(look)
+        return opened
 
 
 def unlock(document: KeyDocument, keys: Sequence[ConfiguredKey], location: str) -> Opened:
