@@ -21,7 +21,7 @@ from tests.crash.audit import objects
 
 BLOCK = 4096
 USAGE, HINTS, SOURCE, TARGET, DATA_BACKEND, NOT_FOUND, REFUSED, DAMAGE = 2, 5, 12, 13, 14, 16, 17, 20
-TRANSFORM, EXISTS, EXCHANGE = 19, 22, 23
+KEYRING, EXISTS, EXCHANGE = 21, 22, 23
 
 
 @dataclass(frozen=True)
@@ -80,6 +80,7 @@ class Site:
             lines += ["[data_backend]", "type = file", f"path = {self.store}", f"bandwidth_write = {speed}"]
             lines += ["[meta_backend]", "type = sql", f"engine = sqlite:///{self.database}", more]
             (self.folder / name).write_text("\n".join(lines) + "\n")
+            (self.folder / name).chmod(0o600)
 
     # -- running commands
 

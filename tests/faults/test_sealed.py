@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.faults.original import Original
-from tests.faults.site import DAMAGE, TRANSFORM, Site, blocks
+from tests.faults.site import DAMAGE, KEYRING, Site, blocks
 
 KEY, OTHER = bytes(range(32)), bytes(range(1, 33))
 
@@ -66,7 +66,7 @@ def test_fault_14_a_wrong_key_is_an_error_that_marks_nothing(key: bytes | None, 
     _configure(site, key)
     for argv in (("scrub", uid), ("scrub", "-p", "99", uid), ("restore", uid, f"file://{site.target()}")):
         refused = site.call(*argv)
-        assert refused.code == TRANSFORM, refused
+        assert refused.code == KEYRING, refused
         assert KEY.hex() not in refused.err
         assert OTHER.hex() not in refused.err
     assert site.rows("SELECT DISTINCT state FROM backy2_versions") == [(2,)]
