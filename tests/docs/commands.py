@@ -7,6 +7,7 @@ import io
 import re
 import shlex
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 
 from backy2_core.cli.app import BackyApp
 from backy2_core.cli.options import build_parser
@@ -14,6 +15,8 @@ from tests.docs import pages
 
 SHELL = ("sh", "ini", "cron")
 _PUNCTUATION = "|&;()<>"
+_TAKES_NAMES = ("ln", "grep", "pgrep")
+"""Commands of which the word ``backy2`` is an argument, and no command."""
 _SUBSTITUTION = re.compile(r"\$\(([^()]*)\)")
 
 
@@ -34,7 +37,8 @@ def inline_commands(page: str) -> Iterator[list[str]]:
 
 
 def understand(words: Sequence[str]) -> None:
-    """Let the program's parsers read the arguments; ValueError if they cannot."""
+    """Let the program's parsers read the arguments; ValueError if they cannot. A variable may stand for a date."""
+    words = ["2031-12-31" if option == "-e" and word[0] == "$" else word for option, word in pairwise(["", *words])]
     app = BackyApp(io.StringIO(), io.StringIO())
     try:
         options = build_parser("backy2", "", lambda: None).parse_args(list(words))
@@ -73,7 +77,11 @@ def _in_line(line: str) -> Iterator[list[str]]:
     lexer = shlex.shlex(_SUBSTITUTION.sub("SUBSTITUTED", line), posix=True, punctuation_chars=_PUNCTUATION)
     lexer.whitespace_split = True
     words: list[str] | None = None
+    first = ""
     for token in lexer:
+        first = "" if set(token) <= set(_PUNCTUATION) else first or token
+        if first in _TAKES_NAMES:
+            continue
         if words is None:
             words = [] if re.fullmatch(r"(.*=)?(.*/bin/)?backy2", token) else None
         elif set(token) <= set(_PUNCTUATION):
