@@ -1,14 +1,15 @@
 """Encrypted blobs: a salt, from which the blob's own key comes, then what AES-256-GCM makes of the block.
 
-A blob is the salt (24 bytes), the ciphertext, and the tag (16 bytes). Its key is HKDF-Expand (RFC 5869) with SHA-256 of the blob
-key of the store, with the salt as ``info``; the blob key is what the keyring derives for the purpose :data:`PURPOSE`. A key made so
-is used once, so its nonce may be anything, and is zero. See docs/decisions/0017.
+A blob is the salt (24 bytes), the ciphertext, and the tag (16 bytes). Its key is HKDF-Expand (RFC 5869) with SHA-256 of
+the blob key of the store, with the salt as ``info``; the blob key is what the keyring derives for the purpose ``aes_gcm blob``.
+Each such key is used once. Therefore its nonce may be anything, and is zero.
 """
 
 from __future__ import annotations
 
 import hmac
 import os
+from dataclasses import dataclass, field
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -23,6 +24,17 @@ NONCE = bytes(12)
 _COUNTER = b"\x01"
 
 
+@dataclass(frozen=True, slots=True)
+class BlobKey:
+    """The key of a store from which those of all its blobs come; never shown."""
+
+    raw: bytes = field(repr=False)
+
+    def own_key(self, salt: bytes | memoryview) -> bytes:
+        """The key of one blob: the first 32 bytes that HKDF-Expand gives for this salt."""
+        return hmac.digest(self.raw, b"".join((salt, _COUNTER)), "sha256")
+
+
 class AesGcm(Transform):
     """Seals and opens under the store key of this keyring."""
 
@@ -30,7 +42,7 @@ class AesGcm(Transform):
         self._key_id = keyring.key_id
         self._parameters: dict[str, str | int] = {"format": format_number, "key": keyring.key_id}
         self._context = f"backy2 aes_gcm {format_number} {keyring.key_id}".encode()
-        self._blob_key = keyring.derive(PURPOSE)
+        self._blob_key = BlobKey(keyring.derive(PURPOSE))
 
     @property
     def parameters(self) -> dict[str, str | int]:
@@ -43,7 +55,7 @@ class AesGcm(Transform):
     def seal(self, data: memoryview) -> Sealed:
         sealed = memoryview(bytearray(SALT_BYTES + len(data) + TAG_BYTES))
         sealed[:SALT_BYTES] = salt = os.urandom(SALT_BYTES)
-        self._cipher(salt).encrypt_into(NONCE, data, self._context, sealed[SALT_BYTES:])
+        AESGCM(self._blob_key.own_key(salt)).encrypt_into(NONCE, data, self._context, sealed[SALT_BYTES:])
         return Sealed(sealed)
 
     def unseal(self, data: memoryview, envelope: bytes, clear_size: int) -> memoryview:
@@ -53,15 +65,9 @@ class AesGcm(Transform):
             raise BlobDamagedError(f"it has {len(data)} bytes, expected {extra} to {extra + clear_size}")
         clear = memoryview(bytearray(size))
         try:
-            self._cipher(data[:SALT_BYTES]).decrypt_into(NONCE, data[SALT_BYTES:], self._context, clear)
+            AESGCM(self._blob_key.own_key(data[:SALT_BYTES])).decrypt_into(
+                NONCE, data[SALT_BYTES:], self._context, clear
+            )
         except InvalidTag as error:
             raise BlobDamagedError("its tag is wrong under the right key: the stored bytes were changed") from error
         return clear
-
-    def _cipher(self, salt: bytes | memoryview) -> AESGCM:
-        return AESGCM(own_key(self._blob_key, salt))
-
-
-def own_key(blob_key: bytes, salt: bytes | memoryview) -> bytes:
-    """The key of one blob: the first 32 bytes that HKDF-Expand makes of the blob key for this salt."""
-    return hmac.digest(blob_key, b"".join((salt, _COUNTER)), "sha256")

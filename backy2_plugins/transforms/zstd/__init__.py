@@ -33,9 +33,7 @@ def backy2_make_transform(settings: Settings, parameters: dict[str, str | int] |
         )
     level = settings["level"]
     if level > HIGHEST_LEVEL:
-        raise ConfigError(
-            f"Section [transform:zstd], key level: {level} is too high; the highest is {HIGHEST_LEVEL}."
-        )
+        raise ConfigError(f"Section [transform:zstd], key level: {level} is too high; the highest is {HIGHEST_LEVEL}.")
     # Imported here: the library is needed by who compresses, not by who lists plugins.
     from backy2_plugins.transforms.zstd.frames import Zstd
 
