@@ -507,6 +507,7 @@ class TestTrouble:
         with pytest.raises(MetaBackendError, match=r"backy\.sqlite is damaged"):
             everything(url_of(path))
 
+    @pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
     @pytest.mark.parametrize("kind", [POSTGRESQL, MARIADB])
     @pytest.mark.parametrize(
         ("part", "wrong", "reason"),
@@ -514,10 +515,10 @@ class TestTrouble:
     )
     def test_a_wrong_password_or_database_is_said_without_the_password(self, kind, part, wrong, reason, request):
         url = re.sub(part, wrong, request.getfixturevalue(kind).shared_database)
-        with pytest.raises(MetaBackendError, match=f"check .*({reason})") as caught:
-            open_original(url)
-        assert "\n" not in str(caught.value)
-        assert "geheim" not in str(caught.value)
+        message = complaint(url)
+        assert re.search(f"check .*({reason})", message)
+        assert "\n" not in message
+        assert "geheim" not in message
 
     @pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
     @pytest.mark.parametrize(
@@ -530,11 +531,10 @@ class TestTrouble:
         ],
     )
     def test_a_server_that_does_not_run_is_said_so_without_the_password(self, url):
-        with pytest.raises(MetaBackendError, match="check that the server runs") as caught:
-            open_original(url)
-        gc.collect()
-        assert "\n" not in str(caught.value)
-        assert "geheim" not in str(caught.value)
+        message = complaint(url)
+        assert "check that the server runs" in message
+        assert "\n" not in message
+        assert "geheim" not in message
 
     @pytest.mark.parametrize("url", ["", "nothing", "sqlite://", "sqlite:///:memory:", "nosuch://u:geheim@host/db"])
     def test_a_url_that_names_no_database_is_refused(self, url):
@@ -605,6 +605,16 @@ class TestSideBySide:
             [sys.executable, "-c", textwrap.dedent(program)], check=True, capture_output=True, text=True
         )
         assert done.stdout == "[]\n"
+
+
+def complaint(url: str) -> str:
+    """What opening a database fails with; sockets that the driver left open are gone afterwards."""
+    with pytest.raises(MetaBackendError) as caught:
+        open_original(url)
+    message = str(caught.value)
+    del caught
+    gc.collect()
+    return message
 
 
 def leave(path: Path, *statements: str) -> None:
