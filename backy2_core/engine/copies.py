@@ -19,7 +19,7 @@ from backy2_core.engine.copy_document import Document, decode_document, encode_d
 from backy2_core.engine.copy_files import read_head, write_head
 from backy2_core.engine.copy_map import CopiedMap
 from backy2_core.engine.lookup import get_version
-from backy2_core.errors import DamageError
+from backy2_core.errors import DamageError, DataBackendError
 from backy2_core.model.version import Statistics, Version, VersionFilter, VersionState, VersionUid
 
 log = logging.getLogger(__name__)
@@ -79,13 +79,13 @@ def current_head(version: Version) -> Version:
 
 def read_copy(data: DataBackend, uid: VersionUid) -> Document | None:
     """The document of a version; None if there is none, or none that can be used, which is logged."""
-    content = read_head(data, uid)
-    if content is None:
-        return None
     try:
-        return decode_document(uid, content)
-    except DamageError as error:
-        log.warning("%s", error)
+        content = read_head(data, uid)
+        return None if content is None else decode_document(uid, content)
+    except (DamageError, DataBackendError) as error:
+        if error.retryable:
+            raise
+        log.warning("The copy of version %s in the store cannot be used: %s", uid, error)
         return None
 
 

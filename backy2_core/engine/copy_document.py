@@ -131,6 +131,7 @@ def _head(document: Document) -> dict[str, Any]:
         "base": version.base,
         "hints_digest": version.hints_digest,
         "digest": version.digest.hex(),
+        "key": version.key,
         "damaged": version.state is VersionState.DAMAGED,
         "protected": version.protected,
         "expire": version.expire and _text(version.expire),
@@ -182,6 +183,7 @@ def _version(members: dict[str, Any]) -> Version:
         protected=bool(members.get("protected")),
         expire=None if expire is None else datetime.fromisoformat(expire),
         tags=frozenset(members.get("tags", ())),
+        key=members.get("key", ""),
     )
 
 

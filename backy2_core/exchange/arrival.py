@@ -49,8 +49,11 @@ def arrive(engine: Engine, lease: Lease, version: ArrivingVersion, blocks: Itera
     had_copy = read_head(engine.data, version.uid) is not None
     made = engine.meta.create_version(lease.id, _new_version(version))
     try:
-        digest, lost = _Arrival(engine, lease, made).take_in(blocks)
-        _check(version, digest, lost)
+        arrival = _Arrival(engine, lease, made)
+        digest = arrival.take_in(blocks)
+        _check(version, digest, arrival.lost)
+        # Not before all of it has arrived: of what was given up half way, nothing may be left but unseen blobs.
+        engine.meta.set_blob_state(arrival.damaged, BlobState.DAMAGED, BlobState.UNSEEN)
         write_copy(engine, made, digest, version.statistics, damaged=version.damaged)
         arrived = engine.meta.finish_version(lease.id, made.id, digest, None, damaged=version.damaged)
         engine.meta.add_statistics(version.statistics)
@@ -76,28 +79,31 @@ def _new_version(version: ArrivingVersion) -> NewVersion:
         date=version.date,
         protected=version.protected,
         arriving=True,
+        key=version.key,
     )
 
 
 class _Arrival:
-    """The blocks of one version on their way into its map."""
+    """The blocks of one version on their way into its map. ``lost`` of them did not come; the blobs that are known where they
+    are from to be missing or wrong are ``damaged``."""
 
     def __init__(self, engine: Engine, lease: Lease, version: Version) -> None:
         self._engine = engine
         self._lease = lease
         self._version = version
         self._digest = VersionDigest(version.geometry)
-        self._lost = 0
+        self.lost = 0
+        self.damaged: set[BlobId] = set()
         self._foreign = False
 
-    def take_in(self, blocks: Iterable[ArrivingBlock]) -> tuple[bytes, int]:
-        """Record and append all blocks; return the version's digest and the number of lost ones."""
+    def take_in(self, blocks: Iterable[ArrivingBlock]) -> bytes:
+        """Record and append all blocks; return the version's digest."""
         segments = _by_segment(self._version.geometry, blocks)
         for batch in batches(segments, _SEGMENTS_A_BATCH):
             self._lease.check()
             ids = self._take_over([block for _, arrived in batch for block in arrived])
             self._append([self._segment(index, arrived, ids) for index, arrived in batch])
-        return self._digest.digest(), self._lost
+        return self._digest.digest()
 
     def _take_over(self, blocks: Sequence[ArrivingBlock]) -> dict[BlobUid, BlobId]:
         new = {block.blob.uid: block.blob for block in reversed(blocks) if block.blob is not None}
@@ -110,9 +116,7 @@ class _Arrival:
         except BlobConflictError as error:
             raise _conflict(error, blocks) from error
         ids = {blob.uid: number for blob, number in zip(blobs, taken, strict=True)}
-        damaged = {ids[block.blob.uid] for block in blocks if block.blob is not None and block.damaged}
-        if damaged:
-            self._engine.meta.set_blob_state(damaged, BlobState.DAMAGED, BlobState.UNSEEN)
+        self.damaged.update(ids[block.blob.uid] for block in blocks if block.blob is not None and block.damaged)
         return ids
 
     def _segment(self, index: int, blocks: Sequence[ArrivingBlock], ids: dict[BlobUid, BlobId]) -> NewSegment:
@@ -127,7 +131,7 @@ class _Arrival:
                 fresh.add(number)
                 entry = pack_entry(number, block.blob.checksum)
             entries[at : at + ENTRY_BYTES] = entry
-        self._lost += count - len(blocks)
+        self.lost += count - len(blocks)
         digest = digest_of(entries)
         self._digest.add(digest)
         return NewSegment(bytes(entries), digest, tuple(sorted(fresh)))
@@ -137,7 +141,7 @@ class _Arrival:
         try:
             meta.append_segments(self._lease.id, self._version.id, segments)
         except BlobGoneError as error:
-            # Taken over just now, so it was proven damaged, or is an object that a cleanup deletes. Damage may be referred to.
+            # Taken over just now, so it is known to be damaged, or a cleanup deletes it. Damage may be referred to.
             records = meta.read_blobs([BlobId(number) for number in error.blob_ids])
             known = {number for number, record in records.items() if record.state is BlobState.DAMAGED}
             if known != set(error.blob_ids):

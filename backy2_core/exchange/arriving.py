@@ -16,7 +16,7 @@ class ArrivingVersion:
     """A version that comes from a dump, from a database of the original, or from the copy in a store.
 
     ``damaged``: wherever it is from, it is known there to be damaged, or it lacks blocks. ``digest`` is empty where the
-    origin knows none; else what arrives must have it.
+    origin knows none; else what arrives must have it. ``key`` is as in :class:`backy2_core.model.version.Version`.
     """
 
     uid: VersionUid
@@ -35,6 +35,7 @@ class ArrivingVersion:
     expire: datetime | None = None
     tags: frozenset[str] = frozenset()
     statistics: tuple[Statistics, ...] = ()
+    key: str = ""
 
 
 class ArrivingBlock(NamedTuple):

@@ -227,4 +227,5 @@ def _arriving(copy: Document, *, lenient: bool) -> ArrivingVersion:
         expire=version.expire,
         tags=version.tags,
         statistics=copy.statistics,
+        key=version.key,
     )

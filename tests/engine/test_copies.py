@@ -146,6 +146,14 @@ def test_a_base_whose_copy_cannot_be_used_is_done_without(place, harm):
     assert is_whole(place, uid)
 
 
+def test_a_base_whose_copy_cannot_be_read_is_done_without(place):
+    base = place.uid(numbered(200))
+    content, hints = changed(numbered(200), 7)
+    place.data.fail("read_document", DataBackendError("bad sector"), call=2)
+    uid = place.uid(content, hints=hints, base=base)
+    assert is_whole(place, uid)
+
+
 def test_a_grown_and_a_shrunk_image_are_copied_right(place):
     base = place.uid(numbered(150) + b"tail")
     for blocks in (400, 150, 149, 17):
@@ -199,6 +207,9 @@ def test_a_document_is_read_back_as_it_was_written(place):
     content = read_head(place.data, uid)
     assert encode_document(decode_document(uid, content)) == content
     assert json.loads(content)["uid"] == uid
+    document = decode_document(uid, content)
+    sealed = dataclasses.replace(document, version=dataclasses.replace(document.version, key="k1"))
+    assert decode_document(uid, encode_document(sealed)) == sealed
 
 
 def test_every_changed_byte_of_a_document_or_pack_is_found(place):
