@@ -62,7 +62,7 @@ class Installation:
     def keys(self) -> KeyRoom:
         """The master keys, and where the store keeps what they open. The store is open then, and its identity checked."""
         # Imported here, and below: listing versions needs no store and no engine, and should not wait for them.
-        from backy2_core.assembly.keys import configured_keys
+        from backy2_core.assembly.keys import configured_keys, is_sealed
         from backy2_core.engine.key_opening import KeyRoom
         from backy2_core.engine.key_place import KeyPlace
         from backy2_core.engine.store import open_store
@@ -70,7 +70,8 @@ class Installation:
         meta = self.meta  # first: under the embedded defaults it makes the folder of the store, too
         data = self._stack.enter_context(self._drivers.open_data_backend())
         store = open_store(meta, data, self.config.type_of("data_backend"))
-        return KeyRoom(KeyPlace(meta, data, store), configured_keys(self.config), self.config.makes_keys)
+        place, config = KeyPlace(meta, data, store), self.config
+        return KeyRoom(place, configured_keys(config), config.makes_keys, is_sealed)
 
     @cached_property
     def engine(self) -> Engine:

@@ -1,4 +1,4 @@
-"""The master keys that a configuration names."""
+"""The master keys that a configuration names, and how a document that was sealed is known."""
 
 from __future__ import annotations
 
@@ -17,3 +17,11 @@ def read_key(config: Config, key_id: str) -> MasterKey:
     """This master key. Raises :class:`backy2_core.errors.ConfigError` where it is not there, or is no key."""
     secret = config.key_secret(key_id)
     return parse_master_key(key_id, secret, config.key_place(key_id))
+
+
+def is_sealed(document: bytes) -> bool:
+    """True if a document of the store was sealed under a store key."""
+    # Imported here: only encrypted stores need the library that it brings.
+    from backy2_core.wrappers.sealed_documents import MAGIC
+
+    return document.startswith(MAGIC)

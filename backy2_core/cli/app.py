@@ -21,7 +21,7 @@ from backy2_core.cli.logs import Logging, command_line, journal
 from backy2_core.cli.masking import mask_for, masked_words
 from backy2_core.cli.options import build_parser
 from backy2_core.cli.outcome import EXIT_USAGE, Outcome, OutputClosed, outcome_of
-from backy2_core.errors import ConfigError, DamageError, NotFoundError, RefusedError, UsageError
+from backy2_core.errors import ConfigError, DamageError, KeyringError, NotFoundError, RefusedError, UsageError
 from backy2_core.plugins.discovery import installed_entries
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_PLAIN_ENDS = (DamageError, NotFoundError, OutputClosed, RefusedError, UsageError)
+_PLAIN_ENDS = (DamageError, KeyringError, NotFoundError, OutputClosed, RefusedError, UsageError)
 """Errors whose message says all: their traceback would only hide the rest of the log file."""
 
 DESCRIPTION = "Backs up block devices in deduplicated blocks, and restores them."

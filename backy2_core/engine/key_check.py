@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 from backy2_core.engine.context import Engine
 from backy2_core.engine.fetch import Fetcher, room_for
@@ -16,7 +17,6 @@ from backy2_core.model.blob import BlobRecord
 
 _TRIES = 3
 """Blobs that may turn out damaged before one way of sealing counts as not opening."""
-_DOCUMENTS = "versions/"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,9 +34,9 @@ def check_keys(document: KeyDocument, keys: Sequence[ConfiguredKey]) -> list[Pro
     return [_check_key(document, key) for key in keys]
 
 
-def check_contents(engine: Engine) -> Iterator[Proof]:
-    """Open one document of the store, and one blob of each chain of transforms that is met."""
-    yield from _check_document(engine)
+def check_contents(engine: Engine, sealed_documents: Iterator[str]) -> Iterator[Proof]:
+    """Open one of these documents of the store, and one blob of each chain of transforms that is met."""
+    yield from (_check_document(engine, name) for name in islice(sealed_documents, 1))
     tries: dict[str, int] = {}
     for record in sealed_blobs(engine.meta, engine.store):
         count = tries.get(record.transforms, 0)
@@ -59,10 +59,9 @@ def _check_key(document: KeyDocument, key: ConfiguredKey) -> Proof:
     return Proof("key", key.id, True, f"fingerprint {master.fingerprint}: opens slot {found[0].id}")
 
 
-def _check_document(engine: Engine) -> Iterator[Proof]:
-    name = next(iter(engine.data.list_documents(_DOCUMENTS)), None)
-    if name is not None:
-        yield _tried("document", name, "", lambda: "" if engine.data.read_document(name) else "it is empty or gone")
+def _check_document(engine: Engine, name: str) -> Proof:
+    fault = "it was not sealed with the key of this store, or was changed"
+    return _tried("document", name, "", lambda: "" if engine.data.read_document(name) else fault)
 
 
 def _check_blob(engine: Engine, record: BlobRecord) -> Proof:

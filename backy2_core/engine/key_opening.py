@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
-from backy2_core.engine.key_document import KeyDocument, Slot, new_document
+from backy2_core.engine.checksums import is_store_key
+from backy2_core.engine.key_document import DOCUMENT, KeyDocument, Slot, new_document
 from backy2_core.engine.key_master import ORIGINAL_ID, ConfiguredKey, MasterKey
 from backy2_core.engine.key_place import KeyPlace
+from backy2_core.engine.key_sample import sealed_blobs
 from backy2_core.engine.keyring import StoreKeyring, new_store_key
 from backy2_core.errors import ConfigError, KeyringError
 
 log = logging.getLogger(__name__)
+
+_DOCUMENTS = "versions/"
+_MOST_DOCUMENTS = 200
+_MOST_VERSIONS = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,12 +36,21 @@ class Opened:
 class KeyRoom:
     """The wrapped keys of a store, and the master keys that are configured to open them.
 
-    ``makes`` says whether a store without keys is to get some.
+    ``makes`` says whether a store without keys is to get some. ``is_sealed`` tells whether a document was sealed under a
+    store key, by looking at it.
     """
 
     place: KeyPlace
     configured: Sequence[ConfiguredKey]
     makes: bool
+    is_sealed: Callable[[bytes], bool]
+
+    def sealed_documents(self) -> Iterator[str]:
+        """Names of documents that were sealed under a store key, as far as a look at 200 of them tells."""
+        data = self.place.data
+        for name in islice(data.list_documents(_DOCUMENTS), _MOST_DOCUMENTS):
+            if self.is_sealed(data.read_document(name) or b""):
+                yield name
 
     def keyring(self) -> StoreKeyring | None:
         """The keyring of the store; None for one that has no keys, and (unless ``makes``) shall have none.
@@ -61,6 +77,7 @@ class KeyRoom:
     def _opened(self) -> Opened | None:
         look = self.place.look()
         if look is None and self.makes:
+            self._expect_none()
             _make(self.place, self.configured)
             look = self.place.look()
         if look is None:
@@ -68,6 +85,18 @@ class KeyRoom:
         opened = unlock(look.document, self.configured, self.place.data.location)
         self.place.mend(look)
         return opened
+
+    def _expect_none(self) -> None:
+        """Refuse to make a store key where there was one: it would hide that the wrapped one is lost."""
+        place = self.place
+        blobs = sealed_blobs(place.meta, place.store, most_versions=_MOST_VERSIONS)
+        name = next(self.sealed_documents(), None) or next((r.uid for r in blobs if is_store_key(r.key)), None)
+        if name is not None and place.look() is None:  # else another process was faster, and is at work
+            raise KeyringError(
+                f"The store at {place.data.location} holds what was sealed under a store key, such as {name}, but {DOCUMENT} "
+                "is gone, from the store and from the database. Restore that document from a copy of the store; no new store "
+                "key was made, since it could not open what is there."
+            )
 
 
 def unlock(document: KeyDocument, keys: Sequence[ConfiguredKey], location: str) -> Opened:

@@ -13,7 +13,6 @@ from backy2_core.model.blob import BlobRecord, BlobState, StoreId
 from backy2_core.model.segment import SegmentId, blob_ids
 from backy2_core.model.version import Version, VersionFilter, VersionState
 
-_VERSIONS = 200
 _SEGMENTS = 64
 _BATCH = 16
 _FINISHED = frozenset({VersionState.VALID, VersionState.DAMAGED})
@@ -21,11 +20,11 @@ _V1_CHAIN = f'[["{V1}",{{}}]]'
 _V1_WRAPPED_BYTES = 32 + WRAPPED_EXTRA_BYTES
 
 
-def sealed_blobs(meta: MetaBackend, store: StoreId) -> Iterator[BlobRecord]:
-    """Records of sealed blobs of this store: of the newest 200 versions, and of up to 64 segments spread over each."""
+def sealed_blobs(meta: MetaBackend, store: StoreId, most_versions: int = 200) -> Iterator[BlobRecord]:
+    """Records of sealed blobs of this store: of the newest versions, and of up to 64 segments spread over each."""
     versions = sorted(meta.versions(VersionFilter(states=_FINISHED)), key=lambda version: version.date, reverse=True)
     seen: set[SegmentId] = set()
-    for version in versions[:_VERSIONS]:
+    for version in versions[:most_versions]:
         for segments in batches(_spread(meta, version, seen), _BATCH):
             found = meta.read_segments(set(segments)).values()
             blobs = {blob for segment in found for blob in blob_ids(segment.data)}

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from backy2_core.api import Setting
 from backy2_core.config.core import CORE_SETTINGS
+from backy2_core.config.keys import KEY_SETTINGS
 from backy2_core.config.load import SCHEDULE_SETTINGS
 from backy2_core.config.values import render_value
 from backy2_core.plugins.discovery import (
@@ -40,6 +41,7 @@ SAMPLES = {
     (META_BACKENDS, "sql", "engine"): "sqlite:////var/lib/backy2/backy2.sqlite",
 }
 """For required settings, which have no default."""
+KEY_SAMPLE = "%(file:/etc/backy2/main.key)s"
 SCHEDULE_SAMPLE = {"interval": "1d", "keep": "14", "sla": "6h"}
 NAMED = {SOURCES: "source", TRANSFORMS: "transform", LISTENERS: "listener", FORMATTERS: "formatter"}
 WIDTH = 118
@@ -70,13 +72,20 @@ def _paragraphs() -> Iterator[str]:
         for name, settings in own_plugins(registry, group):
             if settings:
                 yield "\n".join([f"#[{kind}:{name}]", *(_setting(setting, "") for setting in settings)])
+    yield "\n".join(
+        [
+            "# A master key: one of them opens the store. Any number of them. Once there is one, the store has a key.",
+            "#[key:main]",
+            _setting(KEY_SETTINGS[0], KEY_SAMPLE, raw=True),
+        ]
+    )
     schedule = [_setting(setting, SCHEDULE_SAMPLE[setting.name]) for setting in SCHEDULE_SETTINGS]
     yield "\n".join(
         ["# How often versions with the tag of this name are made. Any number of them.", "#[schedule:daily]", *schedule]
     )
 
 
-def _setting(setting: Setting, sample: str) -> str:
+def _setting(setting: Setting, sample: str, *, raw: bool = False) -> str:
     text = " ".join(setting.help.split()).rstrip(".") + "."
     if setting.choices:
         text += f" One of: {', '.join(setting.choices)}."
@@ -84,7 +93,8 @@ def _setting(setting: Setting, sample: str) -> str:
         text += " Required."
     value = sample or render_value(setting.type, setting.default)
     lines = textwrap.wrap(text, WIDTH, initial_indent="# ", subsequent_indent="# ")
-    return "\n".join([*lines, f"#{setting.name} = {value.replace('%', '%%')}".rstrip()])
+    value = value if raw else value.replace("%", "%%")
+    return "\n".join([*lines, f"#{setting.name} = {value}".rstrip()])
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ import pytest
 
 from backy2_core.api import Setting
 from backy2_core.config.core import CORE_SETTINGS
+from backy2_core.config.keys import KEY_SETTINGS
 from backy2_core.config.load import SCHEDULE_SETTINGS, Config, load_config
 from backy2_core.config.values import render_value
 from backy2_core.plugins.discovery import DATA_BACKENDS, FORMATTERS, LISTENERS, META_BACKENDS, SOURCES, TRANSFORMS
@@ -33,7 +34,7 @@ def declared() -> list[tuple[str, str, Sequence[Setting]]]:
         (FORMATTERS, "formatter"),
     ):
         out += [(f"{kind}:{name}", "", settings) for name, settings in own_plugins(registry, group) if settings]
-    return [*out, ("schedule:daily", "", SCHEDULE_SETTINGS)]
+    return [*out, ("key:main", "", KEY_SETTINGS), ("schedule:daily", "", SCHEDULE_SETTINGS)]
 
 
 def parts() -> list[tuple[str, str, dict[str, str]]]:
@@ -95,6 +96,10 @@ def test_no_secret_has_a_default_that_the_example_would_show() -> None:
 
 def _load(folder: Path, section: str, values: dict[str, str]) -> Config:
     path = folder / "plugins.cfg"
+    key = folder / "main.key"
+    key.write_text("0f" * 32)
+    key.chmod(0o600)
+    values = {name: value.replace("/etc/backy2/main.key", str(key)) for name, value in values.items()}
     lines = [f"{key} = {value}" for key, value in values.items() if value]
     path.write_text("\n".join([f"[{section}]", *lines]))
     return load_config(str(path))

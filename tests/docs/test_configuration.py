@@ -22,6 +22,8 @@ def heading(section: str, kind: str) -> str:
     """The heading under which the settings of a section stand."""
     if section.startswith("schedule:"):
         return "[schedule:NAME]"
+    if section.startswith("key:"):
+        return "[key:ID]"
     return f"[{section}] with type = {kind}" if kind else f"[{section}]"
 
 

@@ -16,6 +16,7 @@ from backy2_core.errors import (
     DataBackendError,
     ExchangeError,
     JobLostError,
+    KeyringError,
     MetaBackendError,
     PluginError,
     RefusedError,
@@ -55,6 +56,7 @@ class Adopt(ListVerb):
         JobLostError,
         DamageError,
         ExchangeError,
+        KeyringError,
     )
     is_job = True
     columns = ("uid", "name", "snapshot_name", "date", "outcome", "blocks", "lost_blocks", "note")

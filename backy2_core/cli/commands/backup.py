@@ -18,6 +18,7 @@ from backy2_core.errors import (
     DataBackendError,
     HintsError,
     JobLostError,
+    KeyringError,
     MetaBackendError,
     NotFoundError,
     PluginError,
@@ -63,6 +64,7 @@ class Backup(RecordVerb):
         JobLostError,
         TransformError,
         DamageError,
+        KeyringError,
     )
     is_job = True
     columns = (

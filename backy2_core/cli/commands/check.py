@@ -13,6 +13,7 @@ from backy2_core.errors import (
     DamageError,
     DataBackendError,
     JobLostError,
+    KeyringError,
     MetaBackendError,
     PluginError,
     StoreIdentityError,
@@ -38,7 +39,15 @@ class Check(ListVerb):
     backy2 check
     backy2 check --dry-run -f json
     """
-    exits = (ConfigError, PluginError, DataBackendError, MetaBackendError, JobLostError, DamageError)
+    exits = (
+        ConfigError,
+        PluginError,
+        DataBackendError,
+        MetaBackendError,
+        JobLostError,
+        DamageError,
+        KeyringError,
+    )
     is_job = True
     columns = ("what", "checked", "problems", "verdict", "detail")
     record_type = "check"

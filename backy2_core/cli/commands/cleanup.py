@@ -13,6 +13,7 @@ from backy2_core.errors import (
     ConfigError,
     DataBackendError,
     JobLostError,
+    KeyringError,
     MetaBackendError,
     PluginError,
     RefusedError,
@@ -34,7 +35,15 @@ class Cleanup(RecordVerb):
     backy2 cleanup --dry-run
     backy2 cleanup
     """
-    exits = (ConfigError, PluginError, DataBackendError, MetaBackendError, RefusedError, JobLostError)
+    exits = (
+        ConfigError,
+        PluginError,
+        DataBackendError,
+        MetaBackendError,
+        RefusedError,
+        JobLostError,
+        KeyringError,
+    )
     is_job = True
     columns = (
         "dry_run",

@@ -16,6 +16,7 @@ from backy2_core.errors import (
     DataBackendError,
     ExchangeError,
     JobLostError,
+    KeyringError,
     MetaBackendError,
     PluginError,
     RefusedError,
@@ -50,6 +51,7 @@ class Import(RecordVerb):
         DamageError,
         VersionExistsError,
         ExchangeError,
+        KeyringError,
     )
     is_job = True
     columns = ("uid", "name", "snapshot_name", "date", "state", "size_bytes", "protected", "expire", "tags")

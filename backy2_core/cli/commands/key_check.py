@@ -59,4 +59,4 @@ def _proofs(installation: Installation) -> list[Proof]:
         for proof in proofs:
             log.warning("Key %s: %s", proof.id, proof.note)
         keys.open()  # says what is wrong
-    return [*proofs, *check_contents(installation.engine)]
+    return [*proofs, *check_contents(installation.engine, keys.sealed_documents())]

@@ -13,6 +13,7 @@ from backy2_core.errors import (
     DamageError,
     DataBackendError,
     JobLostError,
+    KeyringError,
     MetaBackendError,
     NotFoundError,
     PluginError,
@@ -36,7 +37,16 @@ class Recover(RecordVerb):
     backy2 recover --dry-run
     backy2 recover
     """
-    exits = (ConfigError, PluginError, DataBackendError, MetaBackendError, NotFoundError, JobLostError, DamageError)
+    exits = (
+        ConfigError,
+        PluginError,
+        DataBackendError,
+        MetaBackendError,
+        NotFoundError,
+        JobLostError,
+        DamageError,
+        KeyringError,
+    )
     is_job = True
     columns = (
         "dry_run",

@@ -13,6 +13,7 @@ from backy2_core.errors import (
     DamageError,
     DataBackendError,
     JobLostError,
+    KeyringError,
     MetaBackendError,
     NotFoundError,
     PluginError,
@@ -45,6 +46,7 @@ class Restore(RecordVerb):
         JobLostError,
         TransformError,
         DamageError,
+        KeyringError,
     )
     is_job = True
     columns = ("uid", "name", "target", "size_bytes", "restored_bytes", "damaged_blocks", "duration_s")

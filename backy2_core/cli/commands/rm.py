@@ -9,6 +9,7 @@ from backy2_core.cli.verbs import PlainVerb
 from backy2_core.errors import (
     ConfigError,
     DataBackendError,
+    KeyringError,
     MetaBackendError,
     NotFoundError,
     PluginError,
@@ -30,7 +31,15 @@ class Rm(PlainVerb):
     example = """
     backy2 rm 1f4b9c
     """
-    exits = (ConfigError, PluginError, DataBackendError, MetaBackendError, NotFoundError, RefusedError)
+    exits = (
+        ConfigError,
+        PluginError,
+        DataBackendError,
+        MetaBackendError,
+        NotFoundError,
+        RefusedError,
+        KeyringError,
+    )
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         """The original's."""

@@ -13,6 +13,7 @@ from backy2_core.errors import (
     DamageError,
     DataBackendError,
     JobLostError,
+    KeyringError,
     MetaBackendError,
     NotFoundError,
     PluginError,
@@ -50,6 +51,7 @@ class Scrub(RecordVerb):
         JobLostError,
         TransformError,
         DamageError,
+        KeyringError,
     )
     is_job = True
     columns = ("uid", "name", "state", "checked_blocks", "damaged_blocks", "different_blocks", "duration_s")
