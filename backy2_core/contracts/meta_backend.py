@@ -220,7 +220,10 @@ class MetaBackend(ABC):
 
     @abstractmethod
     def remove_version(self, version: VersionId, *, protected_too: bool = False) -> None:
-        """Mark a version removed. :class:`RefusedError` if it is protected; nothing if it is removed already."""
+        """Mark a version removed. :class:`RefusedError` if it is protected; nothing if it is removed already.
+
+        One that is arriving is dropped at once, row and all: it was never there, and what the store says of it is foreign again.
+        """
 
     @abstractmethod
     def set_version_state(self, version: VersionId, state: VersionState, unless: Collection[VersionState]) -> bool:
@@ -320,7 +323,7 @@ class MetaBackend(ABC):
     def abandon_versions(self, older_than_s: float) -> list[Version]:
         """Mark incomplete versions removed that no live job names and nothing was appended to for so long; return them.
 
-        Protected ones stay. Arriving ones that no live job names are removed at once, and not returned: nobody knew them.
+        Protected ones stay. Arriving ones that no live job names are dropped at once, row and all, and not returned.
         """
 
     @abstractmethod

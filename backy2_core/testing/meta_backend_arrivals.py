@@ -110,12 +110,24 @@ class ArrivalPromises(PromiseBase):
         assert self._state(meta, version) is VersionState.ARRIVING
         expire(meta, job)
         assert meta.abandon_versions(3600.0) == []
-        assert self._state(meta, version) is VersionState.REMOVED
+        self._left_no_trace(meta, version)
+
+    def test_an_arriving_version_that_is_removed_leaves_no_trace(self, meta: MetaBackend, job: JobId) -> None:
+        version = create(meta, job, arriving=True, protected=True, tags=frozenset({"t"}))
+        append(meta, job, version, segment([BlobId(0)]))
+        meta.remove_version(version.id)
+        self._left_no_trace(meta, version)
 
     @staticmethod
-    def _state(meta: MetaBackend, version: Version) -> VersionState:
+    def _state(meta: MetaBackend, version: Version) -> VersionState | None:
         everything = VersionFilter(states=frozenset(VersionState))
-        return next(found.state for found in meta.versions(everything) if found.id == version.id)
+        return next((found.state for found in meta.versions(everything) if found.id == version.id), None)
+
+    @classmethod
+    def _left_no_trace(cls, meta: MetaBackend, version: Version) -> None:
+        assert cls._state(meta, version) is None
+        assert meta.map_length(version.id) == 0
+        assert list(meta.versions(VersionFilter(tag="t", states=frozenset(VersionState)))) == []
 
     def test_a_blob_taken_over_is_unseen_and_not_offered(self, meta: MetaBackend, job: JobId, store: StoreId) -> None:
         (blob,) = new_blobs(1, stored_size=UNKNOWN_SIZE, envelope=b"key", date=DATE)

@@ -25,7 +25,7 @@ from backy2_plugins.meta_backends.sql.database import Database
 from backy2_plugins.meta_backends.sql.jobs import named_by_live
 from backy2_plugins.meta_backends.sql.maps import unpack_ids
 from backy2_plugins.meta_backends.sql.schema import Tables
-from backy2_plugins.meta_backends.sql.versions import versions_of
+from backy2_plugins.meta_backends.sql.versions import drop_versions, versions_of
 
 _PARTS = 16
 _ROWS = 10_000
@@ -38,8 +38,9 @@ def abandon_versions(database: Database, older_than_s: float) -> list[Version]:
     tables = database.tables
     table = tables.versions
     with database.write() as connection:
-        arriving = update(table).where(table.c.state == VersionState.ARRIVING, ~named_by_live(tables, table.c.id))
-        connection.execute(arriving.values(state=VersionState.REMOVED))
+        arriving = select(table.c.id).where(table.c.state == VersionState.ARRIVING, ~named_by_live(tables, table.c.id))
+        for numbers in chunks(connection.execute(arriving).scalars()):
+            drop_versions(connection, tables, numbers)
         abandoned = select(table).where(
             table.c.state == VersionState.INCOMPLETE,
             table.c.protected.is_(False),

@@ -69,7 +69,9 @@ def remove_version(database: Database, version: VersionId, *, protected_too: boo
     tables = database.tables
     with database.write() as connection:
         found = read_version(connection, tables, version)
-        if found.state.is_gone:
+        if found.state is VersionState.ARRIVING:
+            drop_versions(connection, tables, [version])
+        if found.state.is_gone or found.state is VersionState.ARRIVING:
             return
         if found.protected and not protected_too:
             raise RefusedError(f"version {found.uid} is protected; unprotect it first")
@@ -132,6 +134,12 @@ def versions_of(connection: Connection, tables: Tables, rows: Sequence[Row[Any]]
     return [_version(row, frozenset(tags[row.id])) for row in rows]
 
 
+def drop_versions(connection: Connection, tables: Tables, versions: Sequence[int]) -> None:
+    """Drop versions with their maps and tags, so that nothing is left of them."""
+    for column in (tables.maps.c.version, tables.tags.c.version, tables.versions.c.id):
+        connection.execute(delete(column.table).where(among(connection, column, list(versions))))
+
+
 def _give_way(connection: Connection, tables: Tables, uid: VersionUid) -> None:
     """Drop what is left of a version of this uid, or refuse where there is more than that."""
     versions = tables.versions
@@ -142,9 +150,7 @@ def _give_way(connection: Connection, tables: Tables, uid: VersionUid) -> None:
     used = select(named_by_live(tables, versions.c.id)).where(versions.c.id == number)
     if state not in _LEFTOVERS or (state != VersionState.PURGED and connection.execute(used).scalar()):
         raise VersionExistsError(_EXISTS.format(uid=uid, state=VersionState(state).name.lower()))
-    connection.execute(delete(tables.maps).where(tables.maps.c.version == number))
-    connection.execute(delete(tables.tags).where(tables.tags.c.version == number))
-    connection.execute(delete(versions).where(versions.c.id == number))
+    drop_versions(connection, tables, [number])
 
 
 def _listed(connection: Connection, tables: Tables, version: VersionId) -> Version:
