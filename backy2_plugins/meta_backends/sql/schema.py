@@ -74,13 +74,7 @@ def tables(prefix: str) -> Tables:
             Column("value", BigInteger, nullable=False),
         ),
         stores=_stores(prefix, metadata),
-        notes=Table(
-            f"{prefix}notes",
-            metadata,
-            Column("store", BigInteger, primary_key=True, autoincrement=False),
-            Column("name", String(32), primary_key=True),
-            Column("data", LargeBinary, nullable=False),
-        ),
+        notes=_notes(prefix, metadata),
         chains=Table(f"{prefix}chains", metadata, _id(), Column("spec", String(255), nullable=False, unique=True)),
         blobs=_blobs(prefix, metadata),
         segments=_segments(prefix, metadata),
@@ -100,13 +94,7 @@ def tables(prefix: str) -> Tables:
         ),
         statistics=_statistics(prefix, metadata),
         jobs=_jobs(prefix, metadata),
-        uses=Table(
-            f"{prefix}uses",
-            metadata,
-            Column("job", BigInteger, primary_key=True, autoincrement=False),
-            Column("version", BigInteger, primary_key=True, autoincrement=False, index=True),
-            Column("exclusive", Boolean, nullable=False),
-        ),
+        uses=_uses(prefix, metadata),
     )
 
 
@@ -123,6 +111,16 @@ def _stores(prefix: str, metadata: MetaData) -> Table:
         Column("kind", String(32), nullable=False),
         Column("location", String(1024), nullable=False),
         Column("created", BigInteger, nullable=False),
+    )
+
+
+def _notes(prefix: str, metadata: MetaData) -> Table:
+    return Table(
+        f"{prefix}notes",
+        metadata,
+        Column("store", BigInteger, primary_key=True, autoincrement=False),
+        Column("name", String(32), primary_key=True),
+        Column("data", LargeBinary, nullable=False),
     )
 
 
@@ -226,4 +224,14 @@ def _jobs(prefix: str, metadata: MetaData) -> Table:
         Column("renewed", BigInteger, nullable=False),
         Column("lease_until", BigInteger, nullable=False),
         Column("progress", REAL, nullable=False),
+    )
+
+
+def _uses(prefix: str, metadata: MetaData) -> Table:
+    return Table(
+        f"{prefix}uses",
+        metadata,
+        Column("job", BigInteger, primary_key=True, autoincrement=False),
+        Column("version", BigInteger, primary_key=True, autoincrement=False, index=True),
+        Column("exclusive", Boolean, nullable=False),
     )
