@@ -126,7 +126,7 @@ def _row(version: AdoptedVersion) -> Sequence[Any]:
 def _report(adoption: Adoption) -> None:
     store = adoption.store
     if store is None:
-        log.info("Nothing was changed")
+        log.info("Nothing was taken over: this was a dry run")
         return
     log.info(
         "Took over statistics of %s; %d blobs that came over were found in the store, %d are missing, %d have a wrong size",
@@ -146,7 +146,8 @@ def _failure(adoption: Adoption) -> BackyError | None:
     damaged = [version for version in adoption.versions if version.outcome == "damaged"]
     if damaged:
         return DamageError(
-            f"{counted(len(damaged), 'version')} came over damaged, such as {damaged[0].uid}; all others are whole as far as"
-            " the database and the store's listing tell. `backy2 scrub` reads every byte."
+            f"{counted(len(damaged), 'version')} {'came' if adoption.store else 'would come'} over damaged, such as"
+            f" {damaged[0].uid}; all others are whole as far as the database and the store's listing tell. `backy2 scrub`"
+            " reads every byte."
         )
     return None

@@ -66,7 +66,11 @@ class Cleanup(RecordVerb):
         """The original's ``-f`` and ``-p``, and ``--dry-run``."""
         parser.add_argument("-f", "--full", action="store_true", help="look for objects without a record, too")
         parser.add_argument(
-            "-p", "--prefix", default="", help="with --full: look only at objects whose uid begins with PREFIX"
+            "-p",
+            "--prefix",
+            metavar="PREFIX",
+            default="",
+            help="with --full: look only at objects whose uid begins with PREFIX",
         )
         parser.add_argument(
             "--dangerous-force", action="store_true", help="does nothing; known for the sake of scripts of the original"
