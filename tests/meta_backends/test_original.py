@@ -607,6 +607,36 @@ class TestSideBySide:
         assert done.stdout == "[]\n"
 
 
+class TestTakeOver:
+    """With the original's configuration as it stands, and its tables on a server."""
+
+    @pytest.mark.parametrize("kind", [POSTGRESQL, MARIADB])
+    def test_what_was_good_restores_identically_and_the_originals_tables_stay(self, kind, place, tmp_path):
+        installation = unpack("213-mixed-bs65536", tmp_path / "original")
+        url = place(installation.database, kind)
+        installation.database.unlink()
+        before = dump(url)
+        config = installation.folder / "backy.cfg"
+        config.write_text(re.sub("engine:.*", "engine: " + url.replace("%", "%%"), config.read_text()))
+        config.chmod(0o600)
+
+        def backy2(*arguments: str) -> int:
+            command = [Path(sys.executable).with_name("backy2"), "--config", config, *arguments]
+            return subprocess.run(command, cwd=installation.folder, capture_output=True, check=False).returncode
+
+        assert backy2("initdb") == 0
+        assert backy2("adopt") == 20  # since the original held some for damaged
+        (tmp_path / "image").write_bytes(os.urandom(300_000))
+        assert backy2("backup", f"file://{tmp_path}/image", "ours") == 0
+        for number, (uid, expected) in enumerate(installation.good.items()):
+            target = tmp_path / f"restored-{number}"
+            assert backy2("restore", uid, f"file://{target}") == 0
+            assert hashlib.sha256(target.read_bytes()).hexdigest() == expected
+        assert len(installation.good) == 3
+        assert backy2("cleanup") == 0
+        assert dump(url) == before
+
+
 def complaint(url: str) -> str:
     """What opening a database fails with; sockets that the driver left open are gone afterwards."""
     with pytest.raises(MetaBackendError) as caught:
