@@ -2,6 +2,7 @@
 
 They set the mark for the real jobs: the same bytes, the same checks, the same durability, no metadata but a dictionary.
 ``python -m benchmarks.bare backup IMAGE STORE``, ``restore STORE FILE`` and ``scrub STORE`` each print one line of JSON.
+With ``--sealed`` they compress and encrypt what they write, and undo it.
 """
 
 from __future__ import annotations
@@ -21,10 +22,12 @@ from typing import TypeVar
 from blake3 import blake3
 
 from benchmarks.bare_io import BATCH_BYTES, RUN_BYTES, BareStore, Index, data_runs, start_writing
+from benchmarks.bare_seal import ROOM_BYTES, NoSealing, Sealing, sealing
 from benchmarks.sizes import MIB, parse_size
 
 T = TypeVar("T")
 THREADS = 2
+PLAIN = NoSealing()
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +50,8 @@ class Batch:
 class Backup:
     """Backs up one image into a bare store; blocks that the index knows are not written again."""
 
-    def __init__(self, image: int, store: BareStore, index: Index) -> None:
-        self._image, self._store, self._index = image, store, index
+    def __init__(self, image: int, store: BareStore, index: Index, sealing: Sealing) -> None:
+        self._image, self._store, self._index, self._sealing = image, store, index, sealing
         self._zeros = b"\0" * index.block_bytes
         self._numbers = itertools.count(len(index.known))
         self._lock = threading.Lock()
@@ -85,24 +88,27 @@ class Backup:
         self._index.blocks[block] = number
 
     def _write(self, number: int, data: memoryview) -> None:
-        self._store.write_temporary(number, data)
+        blob = self._sealing.seal(data)
+        self._store.write_temporary(number, blob)
         with self._lock:
-            self.written_bytes += len(data)
+            self.written_bytes += len(blob)
             self._batch.numbers.append(number)
-            self._batch.size_bytes += len(data)
+            self._batch.size_bytes += len(blob)
             if self._batch.size_bytes < BATCH_BYTES:
                 return
             full, self._batch = self._batch, Batch()
         self._store.make_durable(full.numbers)
 
 
-def back_up(image: Path, store: BareStore, block_bytes: int, hints: Path | None = None) -> Done:
+def back_up(
+    image: Path, store: BareStore, block_bytes: int, hints: Path | None = None, sealing: Sealing = PLAIN
+) -> Done:
     """Back up ``image``: all that is allocated, or the ranges of ``hints`` only."""
     began = time.perf_counter()
     fd = os.open(image, os.O_RDONLY)
     try:
         index = store.load() or Index(os.fstat(fd).st_size, block_bytes)
-        backup = Backup(fd, store, index)
+        backup = Backup(fd, store, index, sealing)
         if hints is None:
             index.blocks.clear()
             backup.run(data_runs(fd, index))
@@ -113,7 +119,7 @@ def back_up(image: Path, store: BareStore, block_bytes: int, hints: Path | None 
     return Done(time.perf_counter() - began, backup.read_bytes, backup.written_bytes)
 
 
-def restore(store: BareStore, target: Path) -> Done:
+def restore(store: BareStore, target: Path, sealing: Sealing = PLAIN) -> Done:
     """Write the image to a new sparse file; each block is checked, and all is durable on return."""
     began = time.perf_counter()
     index = loaded(store)
@@ -122,7 +128,7 @@ def restore(store: BareStore, target: Path) -> Done:
 
     def one_block(item: tuple[int, int], buffer: memoryview) -> None:
         block, number = item
-        data = store.read(number, buffer)
+        data = sealing.unseal(store.read(number, buffer))
         check(data, checksums[number], number)
         offset = block * index.block_bytes
         os.pwrite(fd, data, offset)
@@ -130,7 +136,7 @@ def restore(store: BareStore, target: Path) -> Done:
 
     try:
         os.truncate(fd, index.size_bytes)
-        on_threads(sorted(index.blocks.items()), one_block, index.block_bytes)
+        on_threads(sorted(index.blocks.items()), one_block, index.block_bytes + ROOM_BYTES)
         os.fsync(fd)
     finally:
         os.close(fd)
@@ -138,16 +144,16 @@ def restore(store: BareStore, target: Path) -> Done:
     return Done(time.perf_counter() - began, size, size)
 
 
-def scrub(store: BareStore) -> Done:
+def scrub(store: BareStore, sealing: Sealing = PLAIN) -> Done:
     """Read and check each block of the image, as often as it is there."""
     began = time.perf_counter()
     index = loaded(store)
     checksums = {number: checksum for checksum, number in index.known.items()}
 
     def one_block(item: tuple[int, int], buffer: memoryview) -> None:
-        check(store.read(item[1], buffer), checksums[item[1]], item[1])
+        check(sealing.unseal(store.read(item[1], buffer)), checksums[item[1]], item[1])
 
-    on_threads(sorted(index.blocks.items()), one_block, index.block_bytes)
+    on_threads(sorted(index.blocks.items()), one_block, index.block_bytes + ROOM_BYTES)
     return Done(time.perf_counter() - began, len(index.blocks) * index.block_bytes, 0)
 
 
@@ -207,6 +213,7 @@ def main() -> None:
     backup_verb.add_argument("image", type=Path)
     for verb in (backup_verb, restore_verb, scrub_verb):
         verb.add_argument("store", type=Path)
+        verb.add_argument("--sealed", action="store_true")
     backup_verb.add_argument("--block-size", type=parse_size, default=4 * MIB)
     backup_verb.add_argument("--hints", type=Path)
     restore_verb.add_argument("target", type=Path)
@@ -217,10 +224,10 @@ def main() -> None:
 
 def run_verb(arguments: argparse.Namespace) -> Done:
     """The loop that the command line names."""
-    store = BareStore(arguments.store)
+    store, seal = BareStore(arguments.store), sealing(arguments.sealed)
     if arguments.verb == "backup":
-        return back_up(arguments.image, store, arguments.block_size, arguments.hints)
-    return restore(store, arguments.target) if arguments.verb == "restore" else scrub(store)
+        return back_up(arguments.image, store, arguments.block_size, arguments.hints, seal)
+    return restore(store, arguments.target, seal) if arguments.verb == "restore" else scrub(store, seal)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""restic and borg, for orientation, where they are installed. They compress and encrypt, backy2 as measured does neither."""
+"""restic and borg as they come, where they are installed. They always compress and encrypt."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from pathlib import Path
 from benchmarks import measure
 from benchmarks.image import Images
 from benchmarks.measure import Measured
-from benchmarks.subjects import FIRST, FULL, HINTS, RESTORE, SCRUB, UNCHANGED, Command, Subject
+from benchmarks.modes import FIRST, FULL, HINTS, RESTORE, SCRUB, UNCHANGED
+from benchmarks.subjects import Command, Subject
 
 _PASSWORD = "benchmark"
 

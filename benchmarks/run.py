@@ -16,13 +16,13 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from benchmarks import metadata, small_blocks, startup, steps
+from benchmarks.modes import MODES, STEPS, Mode
 from benchmarks.sizes import GIB, parse_size
-from benchmarks.subjects import STEPS
 
-OTHER_PARTS: dict[str, Callable[[Path, int], str]] = {
-    "metadata": metadata.run,
+OTHER_PARTS: dict[str, Callable[[Path, int, Sequence[Mode]], str]] = {
+    "metadata": lambda folder, runs, modes: metadata.run(folder, runs),
     "small": small_blocks.run,
-    "startup": lambda folder, runs: startup.run(folder),
+    "startup": lambda folder, runs, modes: startup.run(folder),
 }
 STEP_WORDS = dict(zip(("first", "unchanged", "hints", "full", "restore", "scrub"), STEPS, strict=True))
 
@@ -31,6 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run what the command line asks for."""
     options = _parser().parse_args(arguments)
     wanted = options.only or [*STEP_WORDS, *OTHER_PARTS]
+    modes = [MODES[name] for name in options.mode or MODES]
     print(
         f"{platform.platform()}, {os.cpu_count()} cores, Python {platform.python_version()}, medians of {options.runs}"
     )
@@ -38,23 +39,20 @@ def main(arguments: Sequence[str] | None = None) -> None:
     with scratch(options.dir) as folder:
         chosen = [STEP_WORDS[word] for word in wanted if word in STEP_WORDS]
         if chosen:
-            _run_steps(folder, options, chosen)
+            _run_steps(folder, options, chosen, modes)
         for word in wanted:
             if word in OTHER_PARTS:
                 part = folder / word
                 part.mkdir()
-                print(OTHER_PARTS[word](part, options.runs), flush=True)
+                print(OTHER_PARTS[word](part, options.runs, modes), flush=True)
 
 
-def _run_steps(folder: Path, options: argparse.Namespace, chosen: list[str]) -> None:
+def _run_steps(folder: Path, options: argparse.Namespace, chosen: list[str], modes: Sequence[Mode]) -> None:
     images = steps.make_images(folder / "images", options.size)
-    results = steps.measure_steps(folder, images, options.runs, chosen, with_others=not options.no_others)
+    results = steps.measure_steps(folder, images, options.runs, chosen, modes, with_others=not options.no_others)
     shutil.rmtree(folder / "images")
-    print(steps.main_table(results, options.size))
-    print(steps.peak_line(results))
-    print(steps.possible_table(results))
-    if not options.no_others:
-        print(steps.others_table(results, options.size), flush=True)
+    for mode in modes:
+        print(steps.tables(results, options.size, mode), flush=True)
 
 
 @contextmanager
@@ -74,6 +72,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--runs", type=int, default=3, help="medians of so many runs (default 3)")
     parser.add_argument(
         "--only", action="append", choices=[*STEP_WORDS, *OTHER_PARTS], help="just this; may be repeated"
+    )
+    parser.add_argument(
+        "--mode", action="append", choices=[*MODES], help="just this way to store blocks; may be repeated"
     )
     parser.add_argument(
         "--dir", type=Path, default=Path("/var/tmp"), help="folder for images and stores, on a real disk"

@@ -15,20 +15,14 @@ from typing import Self
 from benchmarks import measure
 from benchmarks.image import Images
 from benchmarks.measure import Measured
+from benchmarks.modes import FIRST, FULL, HINTS, RESTORE, SCRUB, UNCHANGED
 
-FIRST, UNCHANGED, HINTS, FULL, RESTORE, SCRUB = STEPS = (
-    "first backup",
-    "unchanged, full read",
-    "1 % changed, hints",
-    "1 % changed, full read",
-    "restore -s",
-    "scrub",
-)
 PROJECT = Path(__file__).resolve().parent.parent
 
 _CONFIG = """\
 [backy2]
 block_size = {block_bytes}
+transforms = {transforms}
 
 [data_backend]
 type = file
@@ -38,6 +32,12 @@ path = {store}
 type = sql
 engine = sqlite:///{database}/backy2.sqlite
 """
+_KEY_SECTION = """
+[key:benchmark]
+secret = %(file:{key})s
+"""
+_SEALING = "zstd, aes_gcm"
+_KEY = "0b" * 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,23 +131,30 @@ class Subject(ABC):
 
     def fork(self, folder: Path) -> Self:
         """A subject with the same state, whose next step does not change this one. Blobs are hard links."""
-        copy = type(self)(folder, self.images)
+        copy = replace(self, folder=folder)
         shutil.copytree(self.store, copy.store, copy_function=os.link, dirs_exist_ok=True)
         shutil.copytree(self.database, copy.database, dirs_exist_ok=True)
-        copy.backed_up = self.backed_up
         return copy
 
 
 @dataclass(slots=True)
 class Ours(Subject):
-    """backy2 by its command line, as it comes: SQLite and a store in a folder."""
+    """backy2 by its command line, as it comes: SQLite and a store in a folder; ``sealed`` with transforms and a key."""
 
     block_bytes: int = 4 * 1024 * 1024
+    sealed: bool = False
     uid: str = ""
 
     def __post_init__(self) -> None:
         Subject.__post_init__(self)
-        text = _CONFIG.format(block_bytes=self.block_bytes, store=self.store, database=self.database)
+        transforms, key = (_SEALING, self.folder / "key") if self.sealed else ("", None)
+        text = _CONFIG.format(
+            block_bytes=self.block_bytes, transforms=transforms, store=self.store, database=self.database
+        )
+        if key is not None:
+            key.touch(mode=0o600)
+            key.write_text(_KEY)
+            text += _KEY_SECTION.format(key=key)
         self.config.write_text(text)
 
     @property
@@ -186,18 +193,13 @@ class Ours(Subject):
             self.uid = output.split()[0]
         Subject.learn(self, step, output)
 
-    def fork(self, folder: Path) -> Self:
-        """With the uid of the newest version."""
-        copy = Subject.fork(self, folder)
-        copy.uid = self.uid
-        return copy
-
 
 @dataclass(slots=True)
 class Bare(Subject):
     """The bare loop; see :mod:`benchmarks.bare`."""
 
     block_bytes: int = 4 * 1024 * 1024
+    sealed: bool = False
 
     def prepare(self) -> None:
         """It needs nothing."""
@@ -213,7 +215,8 @@ class Bare(Subject):
             RESTORE: (("restore", store, str(self.restored)), self.store),
             SCRUB: (("scrub", store), self.store),
         }[step]
-        return Command([sys.executable, "-m", "benchmarks.bare", *words], [reads])
+        how = ["--sealed"] if self.sealed else []
+        return Command([sys.executable, "-m", "benchmarks.bare", *words, *how], [reads])
 
 
 def program(name: str) -> str:

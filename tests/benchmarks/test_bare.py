@@ -7,9 +7,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from cryptography.exceptions import InvalidTag
 
 from benchmarks import bare, bare_io
 from benchmarks.bare_io import BareStore
+from benchmarks.bare_seal import NoSealing, Sealing, ZstdAes
 from benchmarks.image import Images, make_images
 
 BLOCK = 4096
@@ -22,9 +24,16 @@ def images(tmp_path_factory: pytest.TempPathFactory) -> Images:
     return make_images(tmp_path_factory.mktemp("image"), COUNT * BLOCK, BLOCK)
 
 
+@pytest.fixture(params=[NoSealing, ZstdAes])
+def seal(request: pytest.FixtureRequest) -> Sealing:
+    """Each way to store a block."""
+    made: Sealing = request.param()
+    return made
+
+
 @pytest.fixture
 def store(tmp_path: Path, images: Images) -> BareStore:
-    """A store that holds the first state."""
+    """A store that holds the first state, as it is."""
     store = BareStore(tmp_path / "store")
     bare.back_up(images.first, store, BLOCK)
     return store
@@ -88,6 +97,33 @@ def test_image_that_ends_inside_a_block_comes_back_whole(tmp_path: Path, images:
     store = BareStore(tmp_path / "store")
     bare.back_up(tmp_path / "image", store, BLOCK)
     assert restored(store, tmp_path / "out") == data
+
+
+def test_each_way_to_store_blocks_gives_back_what_was_backed_up(tmp_path: Path, images: Images, seal: Sealing) -> None:
+    store = BareStore(tmp_path / "store")
+    bare.back_up(images.first, store, BLOCK, sealing=seal)
+    bare.scrub(store, seal)
+    bare.restore(store, tmp_path / "out", seal)
+    assert (tmp_path / "out").read_bytes() == images.first.read_bytes()
+
+
+def test_sealed_blobs_are_compressed_where_it_pays_and_hold_nothing_clear(tmp_path: Path, images: Images) -> None:
+    store = BareStore(tmp_path / "store")
+    bare.back_up(images.first, store, BLOCK, sealing=ZstdAes())
+    blobs = [path.read_bytes() for path in (tmp_path / "store" / "blobs").rglob("*.blob")]
+    assert sorted({len(blob) > BLOCK // 2 for blob in blobs}) == [False, True]
+    assert max(map(len, blobs)) == BLOCK + 29
+    image = images.first.read_bytes()
+    assert not any(blob[40:72] in image for blob in blobs)
+
+
+def test_changed_sealed_blob_is_found(tmp_path: Path, images: Images) -> None:
+    store = BareStore(tmp_path / "store")
+    bare.back_up(images.first, store, BLOCK, sealing=ZstdAes())
+    path = Path(store.path(7))
+    path.write_bytes(path.read_bytes()[:-1] + b"x")
+    with pytest.raises(InvalidTag):
+        bare.scrub(store, ZstdAes())
 
 
 @pytest.mark.parametrize("loop", ["scrub", "restore"])

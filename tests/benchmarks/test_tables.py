@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import huge, metadata, others, report, run, small_blocks, startup
+from benchmarks import huge, metadata, others, report, run, small_blocks, startup, steps
+from benchmarks.measure import Measured
+from benchmarks.modes import FIRST, FULL, MODES, PLAIN, RESTORE, SCRUB, SEALED, UNCHANGED
 from benchmarks.sizes import KIB, MIB, parse_size, show_bytes
 from benchmarks.steps import make_images
-from benchmarks.subjects import FIRST, FULL, RESTORE, SCRUB, UNCHANGED
 
 
 def rows_of(text: str) -> dict[str, list[str]]:
@@ -24,14 +25,16 @@ def test_bench_prints_every_step_and_cleans_up(tmp_path: Path, capsys: pytest.Ca
     words = [word for step in run.STEP_WORDS for word in ("--only", step)]
     run.main(["--size", "16M", "--runs", "1", "--no-others", "--dir", str(tmp_path), *words])
     text = capsys.readouterr().out
-    rows = rows_of(text)
-    assert set(run.STEP_WORDS.values()) <= set(rows)
-    assert "Largest peak memory" in text
+    for mode, part in zip(MODES.values(), text.split("Image of ")[1:], strict=True):
+        assert mode.title in part.splitlines()[0]
+        assert set(run.STEP_WORDS.values()) <= set(rows_of(part))
+        assert "Largest peak memory" in part
     assert list(tmp_path.iterdir()) == []
 
 
 def test_single_step_brings_what_it_needs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    run.main(["--size", "16M", "--runs", "1", "--no-others", "--dir", str(tmp_path), "--only", "restore"])
+    options = ["--size", "16M", "--runs", "1", "--no-others", "--dir", str(tmp_path)]
+    run.main([*options, "--only", "restore", "--mode", "plain"])
     rows = rows_of(capsys.readouterr().out)
     assert RESTORE in rows
     assert FIRST not in rows
@@ -51,6 +54,23 @@ def test_other_programs_restore_what_they_backed_up(tmp_path: Path, name: str) -
     subject.take_restored(compare=True)
 
 
+def walls(**seconds: float) -> dict[str, Measured]:
+    return {name.replace("_", ", "): Measured(wall_s, 0.0, 0) for name, wall_s in seconds.items()}
+
+
+def test_other_programs_are_compared_with_as_each_mode_asks() -> None:
+    row = walls(ours_plain=1.0, ours_sealed=2.0, restic=9.0, borg=7.0)
+    results = dict.fromkeys((FIRST, UNCHANGED, FULL), row)
+    found = {
+        mode.name: {name: cells[-3:] for name, cells in rows_of(steps.others_table(results, 4 << 30, mode)).items()}
+        for mode in (PLAIN, SEALED)
+    }
+    assert found["plain"][FIRST] == ["backy2 2.9 (noted)", "6.60", ">= 2 met"]
+    assert found["sealed"][FIRST] == ["borg", "3.50", ">= 3 met"]
+    assert found["sealed"][UNCHANGED] == ["restic", "4.50", ">= 5 MISSED"]
+    assert found["sealed"][FULL] == ["borg", "3.50", "-"]
+
+
 def test_metadata_tables(tmp_path: Path) -> None:
     rows = rows_of(metadata.run(tmp_path, 1, blocks=4096, few_blocks=256))
     assert {"first version", *metadata.PATTERNS.values(), "rm", "cleanup after rm", "incremental random"} <= set(rows)
@@ -63,8 +83,10 @@ def test_huge_table(tmp_path: Path) -> None:
 
 
 def test_small_blocks_table(tmp_path: Path) -> None:
-    rows = rows_of(small_blocks.run(tmp_path, 1, size_bytes=256 * KIB))
-    assert set(small_blocks.STEPS) <= set(rows)
+    text = small_blocks.run(tmp_path, 1, list(MODES.values()), size_bytes=256 * KIB)
+    for mode, part in zip(MODES.values(), text.split("4 KiB, ")[1:], strict=True):
+        assert mode.title in part.splitlines()[0]
+        assert set(small_blocks.STEPS) <= set(rows_of(part))
     assert list(tmp_path.iterdir()) == []
 
 
