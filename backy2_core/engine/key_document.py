@@ -36,12 +36,12 @@ class NewerFormatError(KeyringError):
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """The store key, wrapped by one master key. ``made`` is a time in ISO 8601, UTC."""
+    """The store key, wrapped by one master key."""
 
     id: str
     fingerprint: str
     wrapped: bytes
-    made: str
+    made: datetime
 
     def __str__(self) -> str:
         return f"{self.id} (fingerprint {self.fingerprint})"
@@ -119,14 +119,19 @@ def new_document(ring: StoreKeyring, masters: Sequence[MasterKey]) -> KeyDocumen
 
 def make_slot(ring: StoreKeyring, master: MasterKey) -> Slot:
     """The store key, wrapped by this master key now."""
-    made = datetime.now(UTC).isoformat(timespec="seconds")
-    return Slot(master.id, master.fingerprint, wrap(master.raw, ring.reveal()), made)
+    now = datetime.now(UTC).replace(microsecond=0)
+    return Slot(master.id, master.fingerprint, wrap(master.raw, ring.reveal()), now)
 
 
 def render(document: KeyDocument) -> bytes:
     """The text of a document."""
     slots = [
-        {"id": slot.id, "fingerprint": slot.fingerprint, "wrapped": slot.wrapped.hex(), "made": slot.made}
+        {
+            "id": slot.id,
+            "fingerprint": slot.fingerprint,
+            "wrapped": slot.wrapped.hex(),
+            "made": slot.made.isoformat(),
+        }
         for slot in document.slots
     ]
     former = [{"kind": key.kind, "fingerprint": key.fingerprint, "sealed": key.sealed.hex()} for key in document.former]
@@ -147,7 +152,12 @@ def parse(text: bytes) -> KeyDocument:
                 f"{DOCUMENT} has format {number}; this release understands {FORMAT}. Use a newer backy2."
             )
         slots = tuple(
-            Slot(str(slot["id"]), str(slot["fingerprint"]), bytes.fromhex(slot["wrapped"]), str(slot["made"]))
+            Slot(
+                str(slot["id"]),
+                str(slot["fingerprint"]),
+                bytes.fromhex(slot["wrapped"]),
+                datetime.fromisoformat(slot["made"]),
+            )
             for slot in content["slots"]
         )
         former = tuple(

@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 class KeyList(ListVerb):
     """List the master keys that open the store, and those that are configured.
 
-    A key that opens the store was made a slot in it; `made` says when (UTC), and is empty for one
+    A key that opens the store has a slot in it; `made` says since when (UTC), and is empty for one
     that is configured and has no slot. `configured` says whether the configuration has a key of
     this id, `opens` whether one that is configured opens this slot. The fingerprint tells keys
     apart, and nothing else of them. Needs no key.
@@ -40,8 +40,6 @@ class KeyList(ListVerb):
 
 
 def _rows(keys: KeyRoom) -> Iterable[Sequence[Any]]:
-    from datetime import datetime
-
     from backy2_core.cli.cells import Moment
 
     look = keys.place.look()
@@ -55,6 +53,6 @@ def _rows(keys: KeyRoom) -> Iterable[Sequence[Any]]:
     opened = {slot.id for master in known.values() if look and (slot := look.document.slot_of(master))}
     ids = {key.id for key in keys.configured}
     for slot in slots:
-        yield slot.id, slot.fingerprint, Moment(datetime.fromisoformat(slot.made)), slot.id in ids, slot.id in opened
+        yield slot.id, slot.fingerprint, Moment(slot.made), slot.id in ids, slot.id in opened
     for key_id in sorted(ids - {slot.id for slot in slots}):
         yield key_id, known[key_id].fingerprint if key_id in known else "", Moment(None), True, False

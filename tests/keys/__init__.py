@@ -1,0 +1,1 @@
+"""Keys: deriving and wrapping them, opening a store with them, and changing them."""
