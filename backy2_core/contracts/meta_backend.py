@@ -222,7 +222,7 @@ class MetaBackend(ABC):
     def remove_version(self, version: VersionId, *, protected_too: bool = False) -> None:
         """Mark a version removed. :class:`RefusedError` if it is protected; nothing if it is removed already.
 
-        One that is arriving is dropped at once, row and all: it was never there, and what the store says of it is foreign again.
+        One that is arriving is dropped at once, row and all: it was never there.
         """
 
     @abstractmethod
