@@ -17,6 +17,7 @@ from backy2_core.engine.copies import write_copy
 from backy2_core.engine.copy_files import delete_head, read_head
 from backy2_core.engine.foreign import begin_take_over
 from backy2_core.engine.lease import Lease
+from backy2_core.engine.seals import content_digest
 from backy2_core.engine.stored_map import batches
 from backy2_core.errors import BackyError, BlobConflictError, BlobGoneError, ExchangeError
 from backy2_core.exchange.arriving import ArrivingBlock, ArrivingVersion
@@ -52,10 +53,16 @@ def arrive(engine: Engine, lease: Lease, version: ArrivingVersion, blocks: Itera
         arrival = _Arrival(engine, lease, made)
         digest = arrival.take_in(blocks)
         _check(version, digest, arrival.lost)
+        digest = engine.seals.sealed(made, digest)
         # Not before all of it has arrived: of what was given up half way, nothing may be left but unseen blobs.
         engine.meta.set_blob_state(arrival.damaged, BlobState.DAMAGED, BlobState.UNSEEN)
-        write_copy(engine, made, digest, version.statistics, damaged=version.damaged)
+        if had_copy:
+            write_copy(engine, made, digest, version.statistics, damaged=version.damaged)
         arrived = engine.meta.finish_version(lease.id, made.id, digest, None, damaged=version.damaged)
+        if not had_copy:
+            # Not before, as backups do: of what is given up now no row remains, and every cleanup would refuse a store that
+            # knows a version which the database does not. Whoever is killed here said nothing yet; a cleanup writes the copy.
+            write_copy(engine, made, digest, version.statistics, damaged=version.damaged)
         engine.meta.add_statistics(version.statistics)
     except BaseException:
         _take_back(engine, made, keep_copy=had_copy)
@@ -196,7 +203,7 @@ def _place(block: ArrivingBlock) -> str:
 def _check(version: ArrivingVersion, digest: bytes, lost: int) -> None:
     if lost and not version.damaged:
         raise ExchangeError(f"{lost} blocks of version {version.uid} are missing. Nothing was changed.")
-    if version.digest and version.digest != digest:
+    if version.digest and content_digest(version.digest) != digest:
         raise ExchangeError(
             f"The blocks of version {version.uid} do not fit its digest: some were changed on the way. Nothing was changed."
         )

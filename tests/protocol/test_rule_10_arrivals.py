@@ -199,7 +199,7 @@ def test_a_blob_that_a_removed_version_shares_stays_for_the_one_that_arrives(mak
 # -- jobs that lost their lease
 
 
-@pytest.mark.parametrize("call", ["take_over_blobs", "append_segments", "write_document", "finish_version"])
+@pytest.mark.parametrize("call", ["take_over_blobs", "append_segments", "finish_version"])
 def test_a_job_that_lost_its_lease_takes_nothing_in_any_more(world: World, call: str) -> None:
     late = arrival(world, foreign_dump(world, "v9", "XY"))
     world.upto(late, call)
@@ -211,22 +211,77 @@ def test_a_job_that_lost_its_lease_takes_nothing_in_any_more(world: World, call:
     assert len(world.rows.blobs) == 2
 
 
-@pytest.mark.parametrize("call", ["take_over_blobs", "append_segments", "write_document", "finish_version"])
+@pytest.mark.parametrize("call", ["take_over_blobs", "append_segments", "finish_version"])
 @pytest.mark.parametrize("given_up", [False, True], ids=["at once", "after a cleanup"])
 def test_a_version_that_arrived_anew_is_left_alone_by_the_job_before(world: World, call: str, given_up: bool) -> None:
-    """What it says late of the version in the store, with other tags and another pack, the next full cleanup puts right."""
     dump = foreign_dump(world, "v9", "XY")
-    late = arrival(world, replace(dump, version=replace(dump.version, tags=frozenset({"old"}))))
+    late = arrival(world, with_tag(dump, "old"))
     world.upto(late, call)
     world.expire(late)
     if given_up:
         world.run(world.cleanup(full=True))
-    world.run(arrival(world, dump), look(world), late)
-    assert late.error is not None
-    assert world.rows.version("v9").state is VersionState.VALID
-    assert f"versions/{UID}.json" in world.store.documents
+    world.run(arrival(world, dump), look(world))
+    documents = dict(world.store.documents)
+    world.run(late)
+    assert isinstance(late.error, JobLostError)
+    assert world.store.documents == documents
     world.settle()
     assert get_version(world.meta, UID).tags == {"t"}
+
+
+# -- the copy in the store
+
+
+def with_tag(dump: Dump, tag: str) -> Dump:
+    """The same version with another tag."""
+    return replace(dump, version=replace(dump.version, tags=frozenset({tag})))
+
+
+def test_what_a_sleeper_says_late_of_a_version_the_next_full_cleanup_puts_right(world: World) -> None:
+    """It slept after its version was valid, until that had been removed and had arrived anew."""
+    dump = foreign_dump(world, "v9", "XY")
+    late = arrival(world, with_tag(dump, "old"))
+    world.upto(late, "write_document")
+    world.expire(late)
+    world.run(removal(world, UID), world.cleanup(full=True), arrival(world, dump), late)
+    world.run(world.cleanup(full=True))
+    world.settle()
+    assert get_version(world.meta, UID).tags == {"t"}
+
+
+@pytest.mark.parametrize("call", ["create_document", "write_document", "add_statistics"])
+def test_a_kill_before_the_copy_is_written_leaves_a_valid_version_and_the_next_cleanup_writes_it(
+    world: World, call: str
+) -> None:
+    killed = arrival(world, foreign_dump(world, "v9", "XY"))
+    world.upto(killed, "finish_version")
+    world.upto(killed, call)
+    world.crash(killed)
+    world.run(world.cleanup())
+    assert f"versions/{UID}.json" in world.store.documents
+    world.settle()
+    assert world.rows.version("v9").state is VersionState.VALID
+
+
+@pytest.mark.parametrize("call", ["take_over_blobs", "append_segments", "finish_version"])
+def test_a_copy_that_was_there_before_stays_when_an_arrival_is_given_up(world: World, call: str) -> None:
+    """As of a version that the database forgot, and that `recover` brings back: no cleanup deletes anything before."""
+    world.run(world.backup("v3", "CD"))
+    documents, objects = dict(world.store.documents), dict(world.objects)
+    dump = forget(world, "v3")
+    world.store.documents.update(documents)
+    killed = arrival(world, dump)
+    world.upto(killed, call)
+    world.crash(killed)
+    for full in (False, True):
+        refused = world.cleanup(full=full)
+        with pytest.raises(Violation, match="StoreIdentityError"):
+            world.run(refused)
+    assert documents.keys() <= world.store.documents.keys()
+    assert world.objects == objects
+    world.run(arrival(world, dump))
+    world.settle()
+    assert world.rows.version("v3").state is VersionState.VALID
 
 
 def test_a_version_that_was_removed_may_arrive_while_the_job_before_takes_its_copy_away(world: World) -> None:
