@@ -26,6 +26,7 @@ from backy2_core.engine.restore import restore
 from backy2_core.engine.retention import remove
 from backy2_core.engine.scrub import scrub
 from backy2_core.errors import BackyError, DamageError
+from backy2_core.exchange.dumps import import_dump
 from backy2_core.model.version import VersionUid
 from tests.crash.traps import Trap, cut_small, set_early_trap, set_traps
 from tests.support.engines import make_engine, open_database, settings_of
@@ -38,7 +39,7 @@ class Job:
     """What a child is to do.
 
     ``folder`` holds the database, ``store`` (else the same folder) the store, in ``data``. ``kind`` is backup, restore,
-    scrub, rm or cleanup, and ``arguments`` are those of its request. ``points``, ``arrival`` and ``action`` say where
+    scrub, rm, cleanup or import, and ``arguments`` are those of its request. ``points``, ``arrival`` and ``action`` say where
     the process stops, see :class:`tests.crash.traps.Trap`. ``small``: work in small batches.
     """
 
@@ -113,6 +114,11 @@ def _remove(engine: Engine, uid: VersionUid) -> dict[str, Any]:
     return {}
 
 
+def _import(engine: Engine, dump: str) -> dict[str, Any]:
+    with Path(dump).open("rb") as stream:
+        return {"uid": import_dump(engine, stream, dump).uid}
+
+
 def _cleanup(engine: Engine, **arguments: Any) -> dict[str, Any]:
     return asdict(cleanup(engine, CleanupRequest(**arguments)))
 
@@ -123,6 +129,7 @@ _JOBS: dict[str, Callable[..., dict[str, Any]]] = {
     "scrub": _scrub,
     "rm": _remove,
     "cleanup": _cleanup,
+    "import": _import,
 }
 
 if __name__ == "__main__":

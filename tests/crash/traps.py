@@ -22,6 +22,7 @@ import backy2_core.engine.backup as backup_room
 import backy2_core.engine.doomed as doomed_room
 import backy2_core.engine.orphans as orphans_room
 import backy2_core.engine.transfer as transfer_room
+import backy2_core.exchange.arrival as arrival_room
 import backy2_plugins.data_backends.file.backend as store_backend
 import backy2_plugins.meta_backends.sql.cleanup as scans
 from backy2_core.contracts.source import Target, TargetRequest
@@ -134,6 +135,7 @@ def cut_small() -> None:
     """Make batches so small that an image of some hundred blocks passes each point many times."""
     backup_room._UNIT_BYTES = 16 * 4096
     transfer_room._NEW_BATCH = 1
+    arrival_room._SEGMENTS_A_BATCH = 1
     doomed_room._BATCH = orphans_room._BATCH = 8
     scans._ROWS = scans._ROWS_WITH_DATA = 40
     scans._PARTS = 1

@@ -73,6 +73,17 @@ WINDOWS = (
     Window("restore, at the end", "restore", ("after target.flush", "before target.flush"), 4),
 )
 
+IMPORTS = (
+    Window("create to take-over", "import", ("after meta.create_version", "before meta.take_over_blobs"), 4, 2),
+    Window("take-over to append", "import", ("after meta.take_over_blobs", "before meta.append_segments"), 8, 2),
+    Window("append to finish", "import", ("after meta.append_segments", "before meta.finish_version"), 8, 2),
+    Window("copy to finish", "import", ("after data.create_document", "after data.write_document"), 6),
+    Window("finish to statistics", "import", ("after meta.finish_version", "before meta.add_statistics"), 6),
+    Window("statistics to end", "import", ("after meta.add_statistics", "before meta.end_job"), 4),
+    Window("before a commit of an import", "import", ("before sql.commit",), 8, 8),
+)
+"""Windows of imports; see :mod:`tests.crash.test_killed_imports`."""
+
 AT_RANDOM = {"backup": 20, "rm": 8, "cleanup": 14, "restore": 10}
 """Kills from outside at a random moment, by the kind of job."""
 
