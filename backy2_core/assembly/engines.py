@@ -15,6 +15,7 @@ from backy2_core.engine.checksums import Checksums
 from backy2_core.engine.context import Engine, Options
 from backy2_core.engine.key_opening import KeyRoom
 from backy2_core.engine.progress import NoProgress, Progress
+from backy2_core.engine.seals import Seals
 from backy2_core.plugins.registry import PluginRegistry
 
 
@@ -29,6 +30,9 @@ def build_engine(
     """Open the keyring of the store, make the listeners, and put the engine together; ``stack`` closes the listeners."""
     core = config.core
     keyring = keys.keyring()
+    persistent = keys.place.data.capabilities.persistent
+    # What keeps nothing has a new key each time.
+    seals = Seals(keyring if persistent else None, keys.place.data, trust_unsealed=core.trust_clear_copies)
     return Engine(
         meta=keys.place.meta,
         data=_sealing(keys.place.data, keyring, trust_clear=core.trust_clear_copies),
@@ -41,6 +45,7 @@ def build_engine(
         progress=progress or NoProgress(),
         keyring=keyring,
         checksums=Checksums(keyring),
+        seals=seals,
     )
 
 

@@ -82,6 +82,7 @@ def backup(engine: Engine, request: BackupRequest) -> BackupResult:
             version = task.resume or engine.meta.create_version(lease.id, _new_version(task, key))
             log.info("Backing up %s as version %s of %s", request.source, version.uid, request.name)
             digest, counts = _transfer(engine, lease, task, version, runs, base)
+            digest = engine.seals.sealed(version, digest)
             statistics = _statistics(version, counts, time.monotonic() - began)
             lease.check()
             write_copy(engine, version, digest, [statistics], base=task.base)

@@ -14,6 +14,7 @@ from backy2_core.contracts.source import Source, Target, TargetRequest
 from backy2_core.engine.chain import Chain
 from backy2_core.engine.checksums import Checksums
 from backy2_core.engine.progress import NoProgress, Progress
+from backy2_core.engine.seals import Seals
 from backy2_core.model.blob import StoreId
 from backy2_core.model.block import DEFAULT_BLOCK_SIZE
 from backy2_core.model.event import Event
@@ -62,3 +63,5 @@ class Engine:
     """The secrets of the store; None for one that is not encrypted."""
     checksums: Checksums = field(default_factory=Checksums)
     """Made with that keyring."""
+    seals: Seals = field(default_factory=Seals)
+    """Made with that keyring too."""

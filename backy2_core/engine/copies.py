@@ -19,6 +19,7 @@ from backy2_core.engine.copy_document import Document, decode_document, encode_d
 from backy2_core.engine.copy_files import read_head, write_head
 from backy2_core.engine.copy_map import CopiedMap
 from backy2_core.engine.lookup import get_version
+from backy2_core.engine.seals import content_digest
 from backy2_core.errors import DamageError, DataBackendError
 from backy2_core.model.version import Statistics, Version, VersionFilter, VersionState, VersionUid
 
@@ -53,7 +54,7 @@ def write_copy(
     head = head_of(version, digest, damaged=damaged)
     marker = Document(head, tuple(statistics))
     there = None if anew else read_copy(engine.data, version.uid)
-    if there is not None and there.runs is not None and there.version.digest == digest:
+    if there is not None and there.runs is not None and content_digest(there.version.digest) == content_digest(digest):
         _write_changed(engine.data, there, replace(marker, packs=there.packs, runs=there.runs))
     elif not engine.options.metadata_copies:
         _write(engine.data, marker)
@@ -106,7 +107,11 @@ def _patterns(engine: Engine, version: Version, base: Version | None) -> Iterato
     """Versions whose copies may hold pieces of this one, the likeliest first: its base, then the newest of its name."""
     for other in filter(None, (base, _newest(engine.meta, version))):
         copy = read_copy(engine.data, other.uid)
-        if copy is not None and copy.runs is not None and copy.version.digest == other.digest:
+        if (
+            copy is not None
+            and copy.runs is not None
+            and content_digest(copy.version.digest) == content_digest(other.digest)
+        ):
             yield other, copy
         else:
             log.info("The store has no copy of the map of version %s that could be referred to", other.uid)

@@ -12,6 +12,7 @@ from backy2_core.engine.context import Engine
 from backy2_core.engine.copy_document import NOWHERE, SPARSE_PACK, Document, Pack, Run, joined
 from backy2_core.engine.copy_files import pack_names, write_pack
 from backy2_core.engine.copy_pack import PACK_PIECES, PIECE_BLOCKS, Known, PackBuilder
+from backy2_core.engine.seals import content_digest
 from backy2_core.engine.stored_map import batches
 from backy2_core.errors import DamageError
 from backy2_core.model.blob import LOST, SPARSE, BlobId, BlobRecord
@@ -81,7 +82,7 @@ class CopiedMap:
                 self._write(some, writer)
             for index in indexes:
                 found.add(digests.get(SegmentId(self._ids[index]), b""))
-        if found.digest() != digest:
+        if found.digest() != content_digest(digest):
             raise self._damage("is not the one that was backed up")
         self._packs += writer.finish()
 

@@ -92,6 +92,8 @@ class _Tidying:
     def _write(self, version: Version, previous: Version | None, *, anew: bool) -> None:
         head, statistics = current_head(version), self._engine.meta.statistics(version.uid)
         try:
+            # A copy that was spoiled must not be made anew from a row that was changed.
+            self._engine.seals.check(version)
             write_copy(
                 self._engine,
                 version,

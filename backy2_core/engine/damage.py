@@ -9,7 +9,8 @@ from backy2_core.contracts.meta_backend import MetaBackend
 from backy2_core.engine.context import Engine
 from backy2_core.engine.idset import IdSet
 from backy2_core.engine.requests import BlockDamage
-from backy2_core.engine.store import check_place
+from backy2_core.engine.seals import UnsealedError
+from backy2_core.engine.store import check_place, store_of
 from backy2_core.engine.stored_map import StoredMap, batches, read_stored_map
 from backy2_core.errors import DamageError
 from backy2_core.model.blob import BlobId, BlobRecord, BlobState
@@ -78,8 +79,8 @@ def mark_blobs(meta: MetaBackend, blobs: IdSet) -> None:
 def trusted_map(engine: Engine, version: Version) -> StoredMap:
     """The checked map of a version whose blobs are in the open store.
 
-    Where the map is damaged the version is marked so, and :class:`DamageError` raised; where the blobs are elsewhere,
-    :class:`StoreIdentityError`.
+    Where the map is damaged, or the seal does not fit, the version is marked so, and :class:`DamageError` raised; where the
+    blobs are elsewhere, :class:`StoreIdentityError`; where a seal is missing, :class:`UnsealedError`, and nothing is marked.
     """
     try:
         stored_map = read_stored_map(engine.meta, version)
@@ -87,7 +88,21 @@ def trusted_map(engine: Engine, version: Version) -> StoredMap:
         mark_damage(engine.meta, version, ())
         raise
     check_place(engine.meta, stored_map, engine.store)
+    _check_seal(engine, stored_map)
     return stored_map
+
+
+def _check_seal(engine: Engine, stored_map: StoredMap) -> None:
+    version = stored_map.version
+    try:
+        engine.seals.check(version)
+    except UnsealedError:
+        raise
+    except DamageError:
+        # One without any blob may be of another store, with another key.
+        if store_of(engine.meta, stored_map.ids()) is not None:
+            mark_damage(engine.meta, version, ())
+        raise
 
 
 def _users(meta: MetaBackend, blobs: set[BlobId] | IdSet) -> list[Version]:

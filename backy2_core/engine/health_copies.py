@@ -19,6 +19,7 @@ from backy2_core.engine.health_maps import FINISHED
 from backy2_core.engine.lease import Lease
 from backy2_core.engine.pace import Paced
 from backy2_core.engine.pool import WorkerPool
+from backy2_core.engine.seals import content_digest
 from backy2_core.engine.stored_map import batches
 from backy2_core.errors import DamageError
 from backy2_core.model.version import Version, VersionFilter, VersionState, VersionUid
@@ -91,7 +92,7 @@ def _fault(engine: Engine, version: Version, content: bytes | None, is_there: Ca
         document = decode_document(version.uid, content)
     except DamageError as error:
         return str(error)
-    if document.version.digest != version.digest:
+    if content_digest(document.version.digest) != content_digest(version.digest):
         return "the copy of its metadata is of other contents"
     if document.runs is None:
         return "the copy of its metadata holds no block map" if engine.options.metadata_copies else ""

@@ -20,6 +20,7 @@ from backy2_core.engine.idset import IdSet
 from backy2_core.engine.idtable import IdTable
 from backy2_core.engine.lease import Lease
 from backy2_core.engine.pace import Paced
+from backy2_core.engine.seals import UnsealedError
 from backy2_core.engine.stored_map import StoredMap, batches, read_stored_map
 from backy2_core.errors import DamageError
 from backy2_core.model.blob import SPARSE, BlobId, BlobRecord, BlobState, StoreId
@@ -142,10 +143,17 @@ class _Checking:
             self.health.versions += 1
             try:
                 bad, reason = self._check_map(read_stored_map(self._engine.meta, version))
+                if not reason and version.uid not in self.health.elsewhere | self.health.nowhere:
+                    self._engine.seals.check(version)
+            except UnsealedError:
+                self.health.damaged_versions.add(
+                    version.uid, "it is not sealed: nobody can tell whether it was changed"
+                )
+                continue
             except DamageError:
                 bad, reason = (
                     self._check_pieces(version),
-                    "its block map is not complete, or not the one that was backed up",
+                    "its row or its block map is not complete, or not the one that was backed up",
                 )
             if reason:
                 self._report(version, bad, reason)

@@ -13,13 +13,16 @@ from backy2_core.engine.key_master import ORIGINAL_ID, ConfiguredKey, MasterKey
 from backy2_core.engine.key_place import KeyPlace
 from backy2_core.engine.key_sample import sealed_blobs
 from backy2_core.engine.keyring import StoreKeyring, new_store_key
+from backy2_core.engine.seals import former_document, render_former
 from backy2_core.errors import ConfigError, KeyringError
+from backy2_core.model.version import VersionFilter, VersionState
 
 log = logging.getLogger(__name__)
 
 _DOCUMENTS = "versions/"
 _MOST_DOCUMENTS = 200
 _MOST_VERSIONS = 20
+_FINISHED = frozenset({VersionState.VALID, VersionState.DAMAGED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,12 +147,24 @@ def _make(place: KeyPlace, keys: Sequence[ConfiguredKey]) -> None:
     for master in masters:
         if master.id == ORIGINAL_ID:
             document = document.with_former(ring, master.raw)
+    former = _seal_what_is_there(place, ring)
     # Where another process was faster, its key is the one.
-    if place.create(document):
-        log.warning(
-            "The store at %s has got a store key (%s), wrapped by %s. Keep copies of these elsewhere: whoever loses all of "
-            "them loses all that is in the store.",
-            place.data.location,
-            ring.key_id,
-            _names(masters),
-        )
+    if not place.create(document):
+        place.data.delete_document(former)
+        return
+    log.warning(
+        "The store at %s has got a store key (%s), wrapped by %s. Keep copies of these elsewhere: whoever loses all of "
+        "them loses all that is in the store.",
+        place.data.location,
+        ring.key_id,
+        _names(masters),
+    )
+
+
+def _seal_what_is_there(place: KeyPlace, ring: StoreKeyring) -> str:
+    """Seal the versions that were made before there was this key; the name of the document with their seals."""
+    versions = list(place.meta.versions(VersionFilter(states=_FINISHED)))
+    name = former_document(ring)
+    if versions:
+        place.data.write_document(name, render_former(ring, versions))
+    return name

@@ -8,6 +8,7 @@ from itertools import islice
 from typing import TypeVar
 
 from backy2_core.contracts.meta_backend import MetaBackend, StoredSegment
+from backy2_core.engine.seals import content_digest
 from backy2_core.errors import DamageError
 from backy2_core.model.segment import (
     DIGEST_BYTES,
@@ -95,7 +96,7 @@ def read_stored_map(meta: MetaBackend, version: Version) -> StoredMap:
             digest.add(known)
             stored.add(segment, known)
     wanted = segment_count(version.geometry)
-    if missing or len(stored) != wanted or digest.digest() != version.digest:
+    if missing or len(stored) != wanted or digest.digest() != content_digest(version.digest):
         raise DamageError(
             f"The block map of version {version.uid} is damaged: it has {len(stored) - missing} segments of {wanted}, and"
             " its digest does not fit. Nothing was read or written. Restore the database from a copy, or use another"

@@ -9,6 +9,7 @@ from backy2_core.contracts.data_backend import DataBackend
 from backy2_core.engine.copy_document import SPARSE_PACK, Document
 from backy2_core.engine.copy_files import read_file
 from backy2_core.engine.copy_pack import PIECE_BLOCKS, OpenPack, open_pack
+from backy2_core.engine.seals import content_digest
 from backy2_core.errors import DamageError, DataBackendError
 from backy2_core.exchange.arriving import ArrivingBlock
 from backy2_core.model.blob import SPARSE, BlobId
@@ -100,7 +101,7 @@ def check_copy(shelf: Shelf, copy: Document) -> None:
             _put(entries, waiting, geometry)
             waiting = next(blocks, None)
         digest.add(digest_of(entries))
-    if digest.digest() != copy.version.digest:
+    if digest.digest() != content_digest(copy.version.digest):
         raise DamageError(f"The copy of version {copy.version.uid} does not fit its digest.")
 
 

@@ -8,6 +8,7 @@ from dataclasses import asdict
 from typing import Any, BinaryIO
 
 from backy2_core.engine.inventory import Item, SparseBlocks, StoredBlock
+from backy2_core.engine.seals import content_digest
 from backy2_core.errors import ExchangeError
 from backy2_core.exchange import own_format
 from backy2_core.exchange.own_format import Description, encode, to_microseconds
@@ -125,7 +126,7 @@ def _version(version: Version, state: VersionState, *, whole: bool) -> dict[str,
         "source_identity": version.source_identity,
         "base": version.base,
         "hints_digest": version.hints_digest,
-        "digest": version.digest.hex() if whole else "",
+        "digest": content_digest(version.digest).hex() if whole else "",
         "state": state.name.lower(),
         "protected": version.protected,
         "expire": version.expire.isoformat() if version.expire else None,
