@@ -1,9 +1,9 @@
 """Seals of versions: in an encrypted store nobody without its key can make the database speak of another image.
 
 The digest of a version says which block is where, but whoever can write to the database can make a new one. So behind the
-digest (32 bytes) stands a seal (32 bytes): BLAKE2b, keyed with what the keyring derives for :data:`PURPOSE`, over the digest and
-what tells the version from others. The seals of versions that were there before the store had a key stand in a document of the
-store, made together with the key.
+digest (32 bytes) stands a seal (32 bytes): BLAKE2b, keyed with what the keyring derives for :data:`PURPOSE`, over the digest
+and what tells the version from others. The seals of versions that were there before the store had a key stand in a document
+of the store, made together with the key.
 """
 
 from __future__ import annotations
