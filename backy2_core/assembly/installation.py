@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from backy2_core.assembly.drivers import Drivers
 from backy2_core.config.load import EMBEDDED, Config
+from backy2_core.contracts.data_backend import DataBackend
 from backy2_core.contracts.meta_backend import MetaBackend, SchemaState
 from backy2_core.contracts.original import OriginalDatabase
 from backy2_core.errors import SchemaError
@@ -59,6 +60,11 @@ class Installation:
         return database
 
     @cached_property
+    def data(self) -> DataBackend:
+        """The store as it is found, before anything is known of its identity."""
+        return self._stack.enter_context(self._drivers.open_data_backend())
+
+    @cached_property
     def keys(self) -> KeyRoom:
         """The master keys, and where the store keeps what they open. The store is open then, and its identity checked."""
         # Imported here, and below: listing versions needs no store and no engine, and should not wait for them.
@@ -68,9 +74,8 @@ class Installation:
         from backy2_core.engine.store import open_store
 
         meta = self.meta  # first: under the embedded defaults it makes the folder of the store, too
-        data = self._stack.enter_context(self._drivers.open_data_backend())
-        store = open_store(meta, data, self.config.type_of("data_backend"))
-        place, config = KeyPlace(meta, data, store), self.config
+        store = open_store(meta, self.data, self.config.type_of("data_backend"))
+        place, config = KeyPlace(meta, self.data, store), self.config
         return KeyRoom(place, configured_keys(config), config.makes_keys, is_sealed)
 
     @cached_property

@@ -15,11 +15,11 @@ from backy2_core.errors import ExchangeError, RefusedError, UsageError, VersionE
 from backy2_core.exchange import original_dump, own_format
 from backy2_core.exchange.arrival import arrive
 from backy2_core.exchange.arriving import ArrivingBlock, ArrivingVersion
-from backy2_core.exchange.inspection import Defaults, Survey
+from backy2_core.exchange.inspection import Defaults, Findings
 from backy2_core.exchange.lines import Lines, Readable, shown
 from backy2_core.exchange.original_dump import OriginalDump, is_beside, is_header, read_header
 from backy2_core.exchange.own_dump import OwnDump
-from backy2_core.exchange.translation import arriving_blocks, arriving_version, survey
+from backy2_core.exchange.translation import arriving_blocks, arriving_version, inspect_version
 from backy2_core.exchange.twice import Twice
 from backy2_core.model.job import JobKind, JobState
 from backy2_core.model.version import Version, VersionFilter, VersionState
@@ -52,7 +52,7 @@ class _Checked:
 
     version: ArrivingVersion
     lost: int
-    found: Survey | None = None
+    found: Findings | None = None
     store: str = ""
 
 
@@ -71,7 +71,7 @@ class _Reader:
             dump = open_dump(stream, self._origin, meter.advance)
             _refuse_existing(self._engine.meta, dump.version.uid)
             if isinstance(dump, OriginalDump):
-                found = survey(dump.version, dump.blocks(), self._defaults, self._origin, dump.version_line)
+                found = inspect_version(dump.version, dump.blocks(), self._defaults, self._origin, dump.version_line)
                 return _Checked(arriving_version(found), found.missing, found)
             if self._defaults.hash_name is not None:
                 raise UsageError(

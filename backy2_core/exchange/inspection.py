@@ -43,7 +43,7 @@ class Defaults:
 
 
 @dataclass(frozen=True, slots=True)
-class Survey:
+class Findings:
     """A version that contradicts itself nowhere.
 
     ``rows`` blocks are described, ``invalid`` of them marked as damaged, and ``prepared`` dated like the version itself.
@@ -118,7 +118,7 @@ class Inspection:
         self._invalid += not block.valid
         self._prepared += block.date == self._version.date
 
-    def finish(self, line: int = 0) -> Survey:
+    def finish(self, line: int = 0) -> Findings:
         """What was found, once all blocks were taken. ``line`` is the last one."""
         version, missing = self._version, self._version.size_blocks - self._rows
         if version.valid and missing:
@@ -130,7 +130,7 @@ class Inspection:
             raise ExchangeError(f"{self._place(line)}: {missing} blocks are missing, expected at most {MOST_MISSING}.")
         geometry = self._geometry or self._guessed_geometry(line)
         hash_name = self._hash or self._defaults.hash_name or "sha512"
-        return Survey(version, geometry, hash_name, self._rows, self._invalid, self._prepared)
+        return Findings(version, geometry, hash_name, self._rows, self._invalid, self._prepared)
 
     def _place(self, line: int, block: int | None = None) -> str:
         if line:

@@ -1,7 +1,7 @@
 """From the original's versions and blocks to those that arrive here; the same for its dumps and for its database.
 
-In two passes: :func:`survey` reads all blocks and refuses what contradicts itself, then :func:`arriving_blocks` streams
-them. Each block comes with the line it stands in, for messages; 0 where there are no lines.
+In two passes: :func:`inspect_version` reads all blocks and refuses what contradicts itself, then :func:`arriving_blocks`
+streams them. Each block comes with the line it stands in, for messages; 0 where there are no lines.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from backy2_core.engine.chain import describe
 from backy2_core.errors import ExchangeError
 from backy2_core.exchange.arriving import ArrivingBlock, ArrivingVersion
-from backy2_core.exchange.inspection import Defaults, Inspection, Survey
+from backy2_core.exchange.inspection import Defaults, Findings, Inspection
 from backy2_core.model.blob import UNKNOWN_SIZE, BlobUid, NewBlob
 from backy2_core.model.original import OriginalBlock, OriginalVersion
 from backy2_core.model.version import Statistics, VersionUid
@@ -20,13 +20,13 @@ SEALED = "backy2_v1"
 """Name of the transform that opens the original's encrypted blobs, and id of their key."""
 
 
-def survey(
+def inspect_version(
     version: OriginalVersion,
     blocks: Iterable[tuple[int, OriginalBlock]],
     defaults: Defaults,
     origin: str,
     line: int = 0,
-) -> Survey:
+) -> Findings:
     """The first pass over (line, block) of a version, whose own row is in ``line``.
 
     Raises :class:`ExchangeError` naming ``origin`` and the line.
@@ -37,7 +37,7 @@ def survey(
     return inspection.finish(line)
 
 
-def arriving_version(found: Survey, statistics: Iterable[Statistics] = ()) -> ArrivingVersion:
+def arriving_version(found: Findings, statistics: Iterable[Statistics] = ()) -> ArrivingVersion:
     """The version that arrives. One whose backup was not finished is damaged: blocks that nothing is known of are lost."""
     version = found.version
     return ArrivingVersion(
@@ -56,7 +56,7 @@ def arriving_version(found: Survey, statistics: Iterable[Statistics] = ()) -> Ar
 
 
 def arriving_blocks(
-    found: Survey, blocks: Iterable[tuple[int, OriginalBlock]], defaults: Defaults, origin: str
+    found: Findings, blocks: Iterable[tuple[int, OriginalBlock]], defaults: Defaults, origin: str
 ) -> Iterator[ArrivingBlock]:
     """The second pass over the same (line, block).
 

@@ -109,14 +109,34 @@ def test_a_second_run_adds_nothing_and_all_is_well(site):
     assert (site.rows("ls"), site.rows("stats")) == (listed, statistics)
 
 
+def contents(folder):
+    """Every file below the folder with what is in it, but for the log."""
+    files = (path for path in folder.rglob("*") if path.is_file() and path.suffix != ".log")
+    return {str(path): path.read_bytes() for path in files}
+
+
 def test_a_dry_run_tells_and_changes_nothing(site):
-    before, files = site.original.rows(), set(site.folder.rglob("*"))
+    before = contents(site.folder)
     foreseen = site.outcomes("--dry-run")
-    assert site.rows("ls") == []
-    assert site.original.rows() == before
-    assert not (site.folder / "data" / "backy2" / "take-over.json").exists()
-    assert {path.suffix for path in set(site.folder.rglob("*")) - files} <= {".json", ".log", ""}
+    assert contents(site.folder) == before
     assert site.outcomes() == foreseen | dict.fromkeys(site.original.bad, "damaged")
+    assert set(site.outcomes("--dry-run").values()) == {"here already"}
+
+
+@pytest.mark.parametrize("dry_run", [[], ["--dry-run"]])
+def test_a_store_without_its_blobs_is_refused_before_anything_is_changed(plain, dry_run):
+    store = plain.folder / "data"
+    store.rename(plain.folder / "unmounted")
+    store.mkdir()
+    before = contents(plain.folder)
+    code, _, err = plain.call("adopt", *dry_run)
+    assert code == REFUSED
+    assert "mounted" in err
+    assert contents(plain.folder) == before
+    store.rmdir()
+    (plain.folder / "unmounted").rename(store)
+    plain.call("adopt")
+    plain.restores_to(plain.original.good)
 
 
 def test_tags_protection_expiry_and_statistics_come_over(site):
@@ -303,11 +323,11 @@ def test_the_original_may_be_in_a_database_of_its_own(plain):
     "url", ["sqlite:///nowhere.sqlite", "sqlite:///backy.cfg", "nonsense", "postgresql://x:s3cret@localhost:1/x"]
 )
 def test_what_is_no_database_of_the_original_is_one_clear_message(plain, url):
+    before = contents(plain.folder)
     code, out, err = plain.call("adopt", url)
     assert code in (10, 15, EXCHANGE)
     assert out == ""
     assert err.count("ERROR") == 1
     assert "Traceback" not in err
     assert "s3cret" not in err + (plain.folder / "backy.log").read_text()
-    assert not (plain.folder / "nowhere.sqlite").exists()
-    assert plain.rows("ls") == []
+    assert contents(plain.folder) == before

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from backy2_core.errors import ExchangeError
 from backy2_core.exchange.dumps import open_dump
 from backy2_core.exchange.inspection import BLOB_UID, Defaults
-from backy2_core.exchange.translation import arriving_blocks, arriving_version, survey
+from backy2_core.exchange.translation import arriving_blocks, arriving_version, inspect_version
 from tests.exchange import dumps
 from tests.exchange.dumps import GUIDE_UID, block_row, csv_dump, sparse_row, version_row
 from tests.property import conftest as profile
@@ -23,7 +23,7 @@ assert profile  # repeatable examples
 def read(data):
     """What arrives from a dump: the version, the blocks."""
     dump = open_dump(dumps.stream(data), "x")
-    found = survey(dump.version, dump.blocks(), DEFAULTS, "x")
+    found = inspect_version(dump.version, dump.blocks(), DEFAULTS, "x")
     again = open_dump(dumps.stream(data), "x")
     return arriving_version(found), list(arriving_blocks(found, again.blocks(), DEFAULTS, "x"))
 

@@ -24,7 +24,8 @@ from backy2_core.errors import (
 
 if TYPE_CHECKING:
     from backy2_core.assembly import Installation
-    from backy2_core.exchange.adoption import AdoptedVersion, Adoption
+    from backy2_core.exchange.adoption import Adoption
+    from backy2_core.exchange.decision import AdoptedVersion
 
 log = logging.getLogger(__name__)
 
@@ -80,18 +81,29 @@ class Adopt(ListVerb):
 
     def rows(self, parsed_args: argparse.Namespace) -> Iterable[Sequence[Any]]:
         """A row a version."""
-        from backy2_core.exchange.adoption import adopt
-
         with self.installation() as installation:
             if parsed_args.finish:
                 _finish(installation, parsed_args.url)
                 return []
-            installation.set_up()
-            with installation.open_original(parsed_args.url) as original:
-                adoption = adopt(installation.engine, original, dry_run=parsed_args.dry_run)
+            adoption = _adopt(installation, parsed_args.url, dry_run=parsed_args.dry_run)
         self.failure = _failure(adoption)
         _report(adoption)
         return [_row(version) for version in adoption.versions]
+
+
+def _adopt(installation: Installation, url: str | None, *, dry_run: bool) -> Adoption:
+    from backy2_core.contracts.meta_backend import SchemaState
+    from backy2_core.exchange.adoption import adopt, foresee, require_blobs
+    from backy2_core.exchange.inspection import Defaults
+
+    with installation.open_original(url) as original:
+        require_blobs(installation.data, original)
+        if dry_run:
+            core, database = installation.config.core, installation.database
+            here = database if database.schema_state() is SchemaState.CURRENT else None
+            return foresee(original, Defaults(core.block_size, core.hash_function), here)
+        installation.set_up()
+        return adopt(installation.engine, original)
 
 
 def _finish(installation: Installation, url: str | None) -> None:
