@@ -14,7 +14,7 @@ from tests.cli.conftest import Backy
 
 COMMANDS = Path(__file__).parents[2] / "backy2_core" / "cli" / "commands"
 MODULES = [module.stem for module in COMMANDS.glob("*.py") if module.stem != "__init__"]
-VERBS = ["help", *sorted(re.sub("^plugins-", "plugins ", stem.rstrip("_").replace("_", "-")) for stem in MODULES)]
+VERBS = ["help", *sorted(re.sub("^(key|plugins)-", r"\1 ", stem.rstrip("_").replace("_", "-")) for stem in MODULES)]
 OF_THE_ORIGINAL = {
     "initdb", "backup", "restore", "protect", "unprotect", "rm", "scrub", "cleanup", "ls", "stats", "diff-meta", "du",
     "add-tag", "remove-tag", "expire", "due", "sla",

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from backy2_core.cli.verbs import RecordVerb
-from backy2_core.errors import RefusedError, UsageError
+from backy2_core.errors import PluginError, RefusedError, UsageError
 
 
 class KeyNew(RecordVerb):
@@ -25,9 +25,9 @@ class KeyNew(RecordVerb):
 
     example = """
     backy2 key new /etc/backy2/main.key
-    backy2 key new --id offline -f value -c section /mnt/usb/backy2.key >> /etc/backy2/plugins.cfg
+    backy2 key new --id offline -f value -c section /mnt/usb/backy2.key
     """
-    exits = (RefusedError,)
+    exits = (PluginError, RefusedError)
     columns = ("id", "fingerprint", "file", "section")
     record_type = "key"
 

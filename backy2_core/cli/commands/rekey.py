@@ -39,8 +39,8 @@ class Rekey(PlainVerb):
     """
 
     example = """
-    backy2 rekey - < /etc/backy2/old.key
-    backy2 rekey '%(env:OLD_KEY)s'
+    backy2 rekey '%(file:/etc/backy2/old.key)s'
+    pass show backy2/old | backy2 rekey -
     """
     exits = (ConfigError, PluginError, DataBackendError, MetaBackendError, RefusedError, JobLostError, KeyringError)
 
