@@ -12,6 +12,7 @@ from backy2_core.contracts.meta_backend import MetaBackend
 from backy2_core.contracts.original import OriginalDatabase
 from backy2_core.contracts.source import Source, Target, TargetRequest
 from backy2_core.contracts.transform import Transform
+from backy2_core.errors import ConfigError
 from backy2_core.plugins.discovery import DATA_BACKENDS, META_BACKENDS, SOURCES, TRANSFORMS
 from backy2_core.plugins.registry import LoadedPlugin, PluginRegistry
 from backy2_core.plugins.schemes import scheme_of
@@ -61,8 +62,10 @@ class Drivers:
         return RetryingDataBackend(data)
 
     def make_transforms(self, names: Sequence[str], keyring: Keyring | None) -> list[tuple[str, Transform]]:
-        """The steps of the configured chain."""
-        return [(name, self._transform(name, None, keyring)) for name in names]
+        """The steps of the configured chain. Raises :class:`ConfigError` for an order that cannot be meant."""
+        steps = [(name, self._transform(name, None, keyring)) for name in names]
+        _check_order(steps)
+        return steps
 
     def opener_maker(self, keyring: Keyring | None) -> Callable[[str, Parameters], Transform]:
         """Makes the transform of a name that opens what was sealed with these parameters."""
@@ -82,3 +85,14 @@ class Drivers:
     def _configured(self, group: str, name: str, section: str) -> tuple[LoadedPlugin, dict[str, Any]]:
         plugin = self._plugins.load(group, name)
         return plugin, self._config.plugin_settings(section, self._plugins.settings(plugin))
+
+
+def _check_order(steps: Sequence[tuple[str, Transform]]) -> None:
+    encrypting = ""
+    for name, step in steps:
+        if encrypting and step.packs:
+            raise ConfigError(
+                f"Section [backy2], key transforms: {name} stands behind {encrypting}, but what is encrypted cannot be "
+                f"compressed any more. Write {name} before {encrypting}."
+            )
+        encrypting = encrypting or (name if step.key else "")

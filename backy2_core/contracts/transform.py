@@ -34,6 +34,12 @@ class Transform(ABC):
         """Id of the key in use, or "" for none."""
         return ""
 
+    @property
+    def packs(self) -> bool:
+        """True for a step that makes blocks smaller by what repeats in them. Behind a step with a key it would find nothing
+        that does, so a configuration that puts it there is refused."""
+        return False
+
     @abstractmethod
     def seal(self, data: memoryview) -> Sealed | None:
         """The changed bytes, or None if this block is better left as it is (the step is then not recorded)."""

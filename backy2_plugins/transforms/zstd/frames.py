@@ -22,6 +22,10 @@ class Zstd(Transform):
     def parameters(self) -> dict[str, str | int]:
         return {}
 
+    @property
+    def packs(self) -> bool:
+        return True
+
     def seal(self, data: memoryview) -> Sealed | None:
         try:
             frame = self._tools.compressor.compress(data)
