@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from backy2_core.contracts.transform import Transform
-from backy2_core.errors import TransformError
+from backy2_core.errors import BlobDamagedError
 from backy2_core.model.blob import BlobRecord
 
 MakeTransform = Callable[[str, dict[str, str | int]], Transform]
@@ -60,7 +60,11 @@ class Chain:
         return SealedBlob(data, *describe(done, envelopes))
 
     def unseal(self, record: BlobRecord, data: memoryview) -> memoryview:
-        """Undo the steps recorded with a blob. Raises :class:`TransformError` where that cannot be."""
+        """Undo the steps recorded with a blob.
+
+        Raises :class:`BlobDamagedError` where the bytes, or what is recorded of them, are proven to be wrong, and
+        :class:`backy2_core.errors.TransformError` where they cannot be opened for another reason.
+        """
         if not record.transforms:
             return data
         with self._opening:
@@ -87,7 +91,7 @@ def _open_chain(spec: str, make: MakeTransform) -> list[Transform]:
     try:
         steps = [(str(name), dict(parameters)) for name, parameters in json.loads(spec)]
     except (ValueError, TypeError) as error:
-        raise TransformError(f"The chain of transforms recorded with a blob cannot be read: {spec!r}.") from error
+        raise BlobDamagedError(f"the chain of transforms in its record cannot be read: {spec!r}") from error
     return [make(name, parameters) for name, parameters in steps]
 
 
@@ -106,5 +110,5 @@ def _split(envelope: bytes, count: int) -> list[bytes]:
         parts.append(envelope[at + 4 : at + 4 + length])
         at += 4 + length
     if at != len(envelope):
-        raise TransformError("The envelope recorded with a blob does not fit its chain of transforms.")
+        raise BlobDamagedError("the envelope in its record does not fit its chain of transforms")
     return parts

@@ -13,7 +13,7 @@ from backy2_core.contracts.data_backend import DataBackend
 from backy2_core.engine.chain import Chain
 from backy2_core.engine.checksums import Checksums
 from backy2_core.engine.inventory import StoredBlock
-from backy2_core.errors import BlobDamagedError, BlobNotFoundError
+from backy2_core.errors import BlobDamagedError, BlobNotFoundError, ConfigError
 from backy2_core.model.blob import UNKNOWN_SIZE, BlobRecord
 
 MOST_SWELLING = 16
@@ -77,7 +77,11 @@ class Fetcher:
             return Fetched(block, f"its blob is damaged: {error}")
         if len(clear) != record.size:
             return Fetched(block, f"its blob unpacks to {len(clear)} bytes, {record.size} were backed up")
-        if self.checksums.function(record.hash, record.key)(clear) != record.checksum:
+        try:
+            checksum = self.checksums.function(record.hash, record.key)
+        except ConfigError as error:
+            return Fetched(block, f"the record of its blob cannot be right: {error}")
+        if checksum(clear) != record.checksum:
             return Fetched(block, "its blob has a wrong checksum")
         self.use(block, clear)
         return Fetched(block, "", length)

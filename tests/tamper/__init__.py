@@ -1,0 +1,1 @@
+"""Tamper evidence: what restore, scrub and check say of every manipulation of an encrypted store and its database."""
