@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from tests.faults.site import BLOCK, Ended
-from tests.tamper.matrix import OK, Manipulation, matrix
+from tests.tamper.manipulation import OK, Manipulation
+from tests.tamper.matrix import matrix
 from tests.tamper.world import World
 
 MATRIX = matrix()

@@ -61,7 +61,7 @@ class World:
 
     def blob(self, version: str, block: int, store: Path | None = None) -> Path:
         """The file of a block."""
-        uid = self.record(version, block)["uid"]
+        uid = str(self.record(version, block)["uid"])
         return (store or self.site.store) / uid[:2] / uid[2:4] / f"{uid}.blob"
 
     def change_blob(self, version: str, block: int, change: Callable[[bytes], bytes]) -> None:
