@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import threading
 from pathlib import Path
 
 import pytest
 
-from backy2_core.config.interpolation import expand
+from backy2_core.config.interpolation import expand, reaches_outside
 
 
 def test_keys_are_replaced_at_every_depth_and_a_doubled_percent_is_one() -> None:
@@ -63,3 +65,36 @@ def test_a_failing_command_says_its_exit_code_and_complaint_but_never_what_it_pr
 
 def test_a_command_does_not_wait_for_the_terminal() -> None:
     assert expand("%(command:cat)s", {}) == ""
+
+
+@pytest.mark.parametrize("mode", [0o640, 0o604, 0o660, 0o602, 0o777])
+def test_a_private_file_must_be_its_owners_alone(tmp_path: Path, mode: int) -> None:
+    path = tmp_path / "secret"
+    path.write_text("hidden\n")
+    path.chmod(mode)
+    assert expand(f"%(file:{path})s", {}) == "hidden"
+    for text in (f"%(file:{path})s", "%(nested)s"):
+        with pytest.raises(ValueError, match=f"chmod 600 {path}") as caught:
+            expand(text, {"nested": f"%(file:{path})s"}, private=True)
+        assert "hidden" not in str(caught.value)
+    for own in (0o600, 0o400):
+        path.chmod(own)
+        assert expand(f"%(file:{path})s", {}, private=True) == "hidden"
+
+
+def test_a_pipe_is_private_whatever_its_mode(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    pipe.chmod(0o666)
+    writer = threading.Thread(target=pipe.write_text, args=["hidden"])
+    writer.start()
+    assert expand(f"%(file:{pipe})s", {}, private=True) == "hidden"
+    writer.join()
+
+
+@pytest.mark.parametrize(
+    ("text", "outside"),
+    [("%(env:A)s", True), ("x%(command:a)s", True), ("%(a)s", False), ("100%%", False), ("50 %", False)],
+)
+def test_what_reaches_outside_is_told_without_reading_it(text: str, outside: bool) -> None:
+    assert reaches_outside(text) is outside

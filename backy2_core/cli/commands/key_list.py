@@ -50,6 +50,10 @@ def _rows(keys: KeyRoom) -> Iterable[Sequence[Any]]:
             known[key.id] = key.read()
         except ConfigError as error:
             log.warning("A configured key is of no use: %s", error)
+    former = look.document.former if look else ()
+    if former:
+        names = ", ".join(key.fingerprint for key in former)
+        log.info("Kept in the store for what the original encrypted: keys with the fingerprints %s", names)
     opened = {slot.id for master in known.values() if look and (slot := look.document.slot_of(master))}
     ids = {key.id for key in keys.configured}
     for slot in slots:
