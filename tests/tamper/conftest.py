@@ -9,9 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.faults.conftest import empty_database, site
 from tests.tamper.world import World, make_world
 
 KEY = "5e" * 32
+__all__ = ["empty_database", "site", "whole", "world"]
 _MEMORY = Path("/dev/shm")
 
 
