@@ -65,7 +65,8 @@ def arriving_blocks(
     inspection, line = Inspection(found.version, defaults, origin), 0
     for line, block in blocks:
         inspection.take(block, line)
-        yield ArrivingBlock(block.number, new_blob(found.hash, block), line, damaged=not block.valid)
+        if not found.is_lost(block):
+            yield ArrivingBlock(block.number, new_blob(found.hash, block), line, damaged=not block.valid)
     if inspection.finish(line) != found:
         raise ExchangeError(f"{origin}: version {found.version.uid} changed while it was read. Try again.")
 

@@ -173,11 +173,13 @@ def test_an_invalid_version_with_a_damaged_block_keeps_its_sparse_blocks(place):
 
 def test_rows_that_an_unfinished_backup_had_only_prepared_are_lost_and_never_zeros(place, caplog):
     prepared = [row.replace("2017-05-02 12:26:51", PREPARED) for row in (sparse_row(1), sparse_row(2))]
-    version = take(place, version_row(3, valid=0), block_row(0), *prepared)
+    data = b"x" * 4096
+    row = block_row(0).replace(dumps.checksum(0), hashlib.sha512(data).hexdigest())
+    version = take(place, version_row(3, valid=0), row, *prepared)
     assert version.state is VersionState.DAMAGED
     assert "2 of its blocks were only prepared" in caplog.text
-    place_blob(place, 0)
-    place.scrub(GUIDE_UID)
+    place_blob(place, 0, data)
+    assert [damage.block for damage in place.scrub(GUIDE_UID).damage] == [1, 2]
     assert place.state(GUIDE_UID) is VersionState.DAMAGED
 
 
