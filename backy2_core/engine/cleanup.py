@@ -9,9 +9,11 @@ runs; then it stays for the next cleanup.
 from __future__ import annotations
 
 import logging
+from collections.abc import Collection
 from dataclasses import replace
 
 from backy2_core.engine.context import Engine
+from backy2_core.engine.copies import read_copy
 from backy2_core.engine.copy_files import delete_head, marked_versions
 from backy2_core.engine.copy_tidy import tidy_copies
 from backy2_core.engine.doomed import delete_doomed
@@ -19,13 +21,19 @@ from backy2_core.engine.foresight import foresee
 from backy2_core.engine.lease import running_job
 from backy2_core.engine.orphans import doom_orphans
 from backy2_core.engine.requests import CleanupRequest, CleanupResult
+from backy2_core.engine.seals import content_digest
+from backy2_core.engine.stored_map import batches
 from backy2_core.engine.sweep import sweep_round
 from backy2_core.errors import StoreIdentityError, UsageError
 from backy2_core.model.event import CleanupFinished, VersionRemoved
-from backy2_core.model.job import JobId, JobKind
-from backy2_core.model.version import VersionFilter, VersionState, VersionUid
+from backy2_core.model.job import JobId, JobKind, JobState
+from backy2_core.model.segment import VersionDigest
+from backy2_core.model.version import Version, VersionFilter, VersionId, VersionState, VersionUid
 
 log = logging.getLogger(__name__)
+
+_ALL = 1_000_000_000
+_BATCH = 2048
 
 
 def cleanup(engine: Engine, request: CleanupRequest) -> CleanupResult:
@@ -43,6 +51,7 @@ def cleanup(engine: Engine, request: CleanupRequest) -> CleanupResult:
         _check_markers(engine)
         return foresee(engine, full=request.full, prefix=request.prefix)
     with running_job(engine, JobKind.CLEANUP, "full" if request.full else "incremental") as lease:
+        _check_markers(engine)  # first: not even a version may be given up on the word of an old database
         result = _abandon(engine)
         result = _round(engine, lease.id, result)
         if request.full:
@@ -78,23 +87,38 @@ def _round(engine: Engine, job: JobId, result: CleanupResult) -> CleanupResult:
 
 
 def _check_markers(engine: Engine) -> list[VersionUid]:
-    """INVARIANT 6: the store must not know a version that the database does not.
+    """INVARIANT 6: the store must not know a version that the database does not, nor know it finished with another map.
 
     The store is asked first: a version has a row before it has a marker, and keeps the row for good. A marker that a job
-    wrote late, when its version was purged already, is therefore known for what it is; those are returned.
+    wrote late, when its version was purged already, is therefore known for what it is; those are returned. Then it is
+    asked which jobs live, and the versions come last: whoever made a marker before it finished its version is among them.
     """
     marked = list(marked_versions(engine.data))
-    known = {
-        version.uid: version.state for version in engine.meta.versions(VersionFilter(states=frozenset(VersionState)))
-    }
-    unknown = [uid for uid in marked if uid not in known]
+    in_use = {number for job in engine.meta.jobs({JobState.LIVE}, limit=_ALL) for number in job.versions}
+    known = {version.uid: version for version in engine.meta.versions(VersionFilter(states=frozenset(VersionState)))}
+    unknown = [uid for uid in marked if uid not in known or _was_finished(engine, known[uid], in_use)]
     if unknown:
         raise StoreIdentityError(
             f"The store at {engine.data.location} holds {len(unknown)} versions that the database does not know, such as"
             f" {unknown[0]}: this database is empty, another one's, or older than the store. Nothing was deleted. Use the"
             " right database, or restore a newer copy of it."
         )
-    return [uid for uid in marked if known[uid] is VersionState.PURGED]
+    return [uid for uid in marked if known[uid].state is VersionState.PURGED]
+
+
+def _was_finished(engine: Engine, version: Version, in_use: Collection[VersionId]) -> bool:
+    """True if a version that is incomplete here has a copy of another map than the one here: it was finished since.
+
+    So is a database that was copied while a backup ran. One whose backup was killed between copy and finish has that map.
+    """
+    if version.state is not VersionState.INCOMPLETE or version.id in in_use:
+        return False
+    copy, digest = read_copy(engine.data, version.uid), VersionDigest(version.geometry)
+    for segments in batches(engine.meta.read_map(version.id), _BATCH):
+        digests = engine.meta.read_digests(set(segments))
+        for segment in segments:
+            digest.add(digests.get(segment, b""))
+    return copy is not None and content_digest(copy.version.digest) != digest.digest()
 
 
 def _purge(engine: Engine, result: CleanupResult) -> CleanupResult:

@@ -100,7 +100,7 @@ class _Recovering:
         missing = []
         for uid, copy in self._copies():
             there = known.get(uid)
-            if there is None or (there.state in _STALE and there.id not in in_use):
+            if there is None or (_is_stale(there) and there.id not in in_use):
                 missing.append((copy.version.date, uid))
             elif there.state in FINISHED:
                 self._update(there, copy.version)
@@ -206,6 +206,12 @@ class _Recovering:
     def _problem(self, text: str) -> None:
         self.result.problems.append(text)
         log.error("%s", text)
+
+
+def _is_stale(there: Version) -> bool:
+    """True if the copy in the store may be of more than this database has. A version that was never finished here, and is
+    removed, was given up by a cleanup, or by a recovery that was cut off; who removes one deletes its copy, too."""
+    return there.state in _STALE or (there.state is VersionState.REMOVED and not there.digest)
 
 
 def _arriving(copy: Document, *, lenient: bool) -> ArrivingVersion:

@@ -12,7 +12,7 @@ import pytest
 from backy2_core.engine.copies import update_copy
 from backy2_core.engine.copy_files import head_name, stored_packs
 from backy2_core.engine.retention import remove
-from backy2_core.errors import NotFoundError, StoreIdentityError
+from backy2_core.errors import JobLostError, NotFoundError, StoreIdentityError
 from backy2_core.exchange.recovery import recover
 from backy2_core.model.blob import BlobState
 from backy2_core.model.version import VersionState
@@ -287,6 +287,53 @@ def test_a_version_that_was_not_finished_in_the_old_database_comes_back(place):
     assert place.state(uid) is VersionState.INCOMPLETE
     assert recover(place.engine).recovered == 1
     assert place.restored(uid) == numbered(40)
+
+
+def unfinished_in_an_old_database(place):
+    """An old database in which a version is incomplete that was finished since; its uid."""
+    place.data.fail("put", KeyboardInterrupt(), call=30)
+    with pytest.raises(KeyboardInterrupt):
+        place.uid(numbered(400))
+    ((uid, _),) = known(place).items()
+    copy = copy_database(place)
+    place.uid(resume=uid)
+    lose_database(place, copy)
+    return uid
+
+
+def test_a_cleanup_deletes_nothing_of_a_version_that_was_finished_since_the_database_was_copied(place):
+    uid = unfinished_in_an_old_database(place)
+    with pytest.raises(StoreIdentityError, match=uid):
+        place.cleanup(full=True)
+    with pytest.raises(StoreIdentityError, match=uid):
+        place.cleanup(full=True, dry_run=True)
+    assert recover(place.engine).problems == []
+    place.cleanup(full=True)
+    assert place.restored(uid) == numbered(400)
+
+
+def test_a_cleanup_that_refuses_an_old_database_gives_up_no_version_of_it(place):
+    uid = unfinished_in_an_old_database(place)
+    with pytest.raises(StoreIdentityError):
+        place.cleanup(engine=place.engine_with(abandon_incomplete_s=0.0))
+    assert place.state(uid) is VersionState.INCOMPLETE
+
+
+def test_a_recovery_that_lost_its_lease_is_made_good_by_the_next(place, monkeypatch):
+    uid = unfinished_in_an_old_database(place)
+    real = place.meta.remove_version
+
+    def remove_and_sleep(*args, **named):
+        real(*args, **named)
+        place.sql(f"UPDATE {place.table('jobs')} SET lease_until = 0")
+        place.meta.expire_jobs()
+
+    monkeypatch.setattr(place.meta, "remove_version", remove_and_sleep)
+    with pytest.raises(JobLostError):
+        recover(place.engine)
+    monkeypatch.undo()
+    assert recover(place.engine).recovered == 1
+    assert place.restored(uid) == numbered(400)
 
 
 def test_a_backup_that_runs_is_left_alone(place):
