@@ -9,14 +9,17 @@ from collections.abc import Callable
 from pathlib import Path
 
 from backy2_core.engine.cleanup import cleanup
+from backy2_core.engine.copies import update_copy
 from backy2_core.engine.lookup import get_version
 from backy2_core.engine.requests import CleanupRequest, CleanupResult, ScrubRequest
 from backy2_core.engine.retention import protect, unprotect
 from backy2_core.engine.scrub import scrub
 from backy2_core.errors import SourceError
 from backy2_core.model.version import VersionState
+from tests.model.exchange import check, export_and_import, import_elsewhere
 from tests.model.harm import damage
 from tests.model.world import EVERY, World
+from tests.support.engines import make_engine
 
 MEMORY = Path("/dev/shm")
 COMPARE_ALL_EVERY = 40
@@ -113,6 +116,7 @@ def _protect(world: World) -> None:
     kept, version = world.kept[uid], get_version(world.meta, uid)
     assert version.protected is kept.protected
     (unprotect if kept.protected else protect)(world.meta, version)
+    update_copy(make_engine(world.meta, world.data), version.uid)
     kept.protected = not kept.protected
     world.done["protect" if kept.protected else "unprotect"] += 1
 
@@ -186,5 +190,8 @@ STEPS: dict[Callable[[World], None], int] = {
     _cleanup_full: 3,
     _abandon: 1,
     damage: 2,
+    export_and_import: 3,
+    import_elsewhere: 1,
+    check: 1,
     _reopen: 1,
 }
