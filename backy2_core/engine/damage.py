@@ -62,8 +62,7 @@ def mark_damage(meta: MetaBackend, version: Version, blobs: Collection[BlobId]) 
     if blobs:
         meta.set_blob_state(blobs, BlobState.DAMAGED, BlobState.STORED)
         meta.set_blob_state(blobs, BlobState.DAMAGED, BlobState.UNSEEN)
-        for other in _users(meta, set(blobs)):
-            meta.set_version_state(other.id, VersionState.DAMAGED, UNMARKED)
+        mark_users(meta, set(blobs))
     meta.set_version_state(version.id, VersionState.DAMAGED, UNMARKED)
 
 
@@ -72,6 +71,11 @@ def mark_blobs(meta: MetaBackend, blobs: IdSet) -> None:
     for ids in batches((BlobId(number) for number in blobs.without(IdSet())), _BATCH):
         meta.set_blob_state(ids, BlobState.DAMAGED, BlobState.STORED)
         meta.set_blob_state(ids, BlobState.DAMAGED, BlobState.UNSEEN)
+    mark_users(meta, blobs)
+
+
+def mark_users(meta: MetaBackend, blobs: set[BlobId] | IdSet) -> None:
+    """Mark every valid version that refers to one of these blobs damaged, as the blobs are already."""
     for version in _users(meta, blobs):
         meta.set_version_state(version.id, VersionState.DAMAGED, UNMARKED)
 

@@ -14,7 +14,8 @@ from itertools import groupby
 from backy2_core.contracts.meta_backend import NewSegment
 from backy2_core.engine.context import Engine
 from backy2_core.engine.copies import write_copy
-from backy2_core.engine.copy_files import delete_head, read_head
+from backy2_core.engine.copy_files import read_head
+from backy2_core.engine.damage import mark_users
 from backy2_core.engine.foreign import begin_take_over
 from backy2_core.engine.lease import Lease
 from backy2_core.engine.seals import content_digest
@@ -34,7 +35,7 @@ from backy2_core.model.segment import (
     segment_blocks,
     segment_count,
 )
-from backy2_core.model.version import NewVersion, Version
+from backy2_core.model.version import NewVersion, Version, VersionFilter, VersionState
 
 log = logging.getLogger(__name__)
 
@@ -45,7 +46,7 @@ def arrive(engine: Engine, lease: Lease, version: ArrivingVersion, blocks: Itera
     """Record a version that comes from elsewhere, under the lease of an import; return it, valid or damaged.
 
     Raises :class:`ExchangeError` where blocks contradict the version, one another or what is recorded already, and
-    :class:`backy2_core.errors.VersionExistsError` where the uid is taken. If it raises, the version is not there.
+    :class:`backy2_core.errors.VersionExistsError` where the uid is taken. If one of these is raised, the version is not there.
     """
     had_copy = read_head(engine.data, version.uid) is not None
     made = engine.meta.create_version(lease.id, _new_version(version))
@@ -55,19 +56,31 @@ def arrive(engine: Engine, lease: Lease, version: ArrivingVersion, blocks: Itera
         _check(version, digest, arrival.lost)
         digest = engine.seals.sealed(made, digest)
         # Not before all of it has arrived: of what was given up half way, nothing may be left but unseen blobs.
-        engine.meta.set_blob_state(arrival.damaged, BlobState.DAMAGED, BlobState.UNSEEN)
+        if engine.meta.set_blob_state(arrival.damaged, BlobState.DAMAGED, BlobState.UNSEEN):
+            mark_users(engine.meta, arrival.damaged)
         if had_copy:
             write_copy(engine, made, digest, version.statistics, damaged=version.damaged)
         arrived = engine.meta.finish_version(lease.id, made.id, digest, None, damaged=version.damaged)
-        if not had_copy:
-            # Not before, as backups do: of what is given up now no row remains, and every cleanup would refuse a store that
-            # knows a version which the database does not. Whoever is killed here said nothing yet; a cleanup writes the copy.
-            write_copy(engine, made, digest, version.statistics, damaged=version.damaged)
-        engine.meta.add_statistics(version.statistics)
     except BaseException:
-        _take_back(engine, made, keep_copy=had_copy)
+        _take_back(engine, made)
         raise
+    # From here on it is there, and is never taken back: a version that is removed counts as given up for good.
+    _complete(engine, version, None if had_copy else arrived)
     return arrived
+
+
+def _complete(engine: Engine, version: ArrivingVersion, uncopied: Version | None) -> None:
+    """Write what may come later than a version: its statistics, and the copy of one that had none.
+
+    The copy not before, as backups do: of what is given up half way no row remains, and every cleanup would refuse a store
+    that knows a version which the database does not. A cleanup writes what is missing.
+    """
+    try:
+        engine.meta.add_statistics(version.statistics)
+        if uncopied is not None:
+            write_copy(engine, uncopied, uncopied.digest, version.statistics, damaged=version.damaged)
+    except BackyError as error:
+        log.warning("Version %s is there, but not all that belongs to it: %s", version.uid, error)
 
 
 def _new_version(version: ArrivingVersion) -> NewVersion:
@@ -209,10 +222,11 @@ def _check(version: ArrivingVersion, digest: bytes, lost: int) -> None:
         )
 
 
-def _take_back(engine: Engine, version: Version, *, keep_copy: bool) -> None:
+def _take_back(engine: Engine, version: Version) -> None:
     try:
-        engine.meta.remove_version(version.id, protected_too=True)
-        if not keep_copy:
-            delete_head(engine.data, version.uid)
+        # Not if it was finished all the same, and only the answer was lost.
+        arriving = VersionFilter(uid_prefix=version.uid, states=frozenset({VersionState.ARRIVING}))
+        if any(found.id == version.id for found in engine.meta.versions(arriving)):
+            engine.meta.remove_version(version.id, protected_too=True)
     except BackyError as error:
         log.warning("What was recorded of version %s is left for the next cleanup: %s", version.uid, error)

@@ -196,6 +196,17 @@ def test_a_blob_that_a_removed_version_shares_stays_for_the_one_that_arrives(mak
     world.settle()
 
 
+@pytest.mark.parametrize("call", ["begin_job", "append_segments", "finish_version", "end_job"])
+def test_what_a_dump_knows_to_be_damaged_damages_versions_that_came_before(world: World, call: str) -> None:
+    world.run(world.rm("v1"), world.cleanup())
+    first = arrival(world, foreign_dump(world, "v9", "XY"))
+    world.upto(first, call)
+    other = foreign_dump(world, "v8", "Y", uid=type(UID)("e" + UID[1:]))
+    world.run(arrival(world, replace(other, blocks=[other.blocks[0]._replace(damaged=True)])), first)
+    assert {version.state for version in world.rows.versions} == {VersionState.DAMAGED}
+    world.settle()
+
+
 # -- jobs that lost their lease
 
 
