@@ -10,7 +10,7 @@ import pytest
 
 from backy2_core.engine.foreign import finish_take_over
 from backy2_core.engine.lease import running_job
-from backy2_core.errors import ExchangeError, VersionExistsError
+from backy2_core.errors import DataBackendError, ExchangeError, VersionExistsError
 from backy2_core.exchange.arrival import arrive
 from backy2_core.exchange.arriving import ArrivingBlock, ArrivingVersion
 from backy2_core.model.blob import BlobState, BlobUid, NewBlob, blob_uid
@@ -152,6 +152,30 @@ def test_what_contradicts_a_record_is_refused(place):
     other = version_of(1, uid=VersionUid("e91be794-2f21-11e7-b961-a44e314f9270"))
     with pytest.raises(ExchangeError, match="Line 3"):
         take_in(place, other, numbered("a", a=blob_of("a", checksum=b"x" * 64)))
+    assert place.restored(UID) == image("a")
+
+
+def test_what_was_finished_is_never_taken_back(place, caplog):
+    store_object(place, "a")
+    place.data.fail("write_document", DataBackendError("full"))
+    assert take_in(place, version_of(1), numbered("a")).state is VersionState.VALID
+    assert "full" in caplog.text
+    assert place.restored(UID) == image("a")
+    assert place.cleanup().written_copies == 1
+
+
+def test_what_was_finished_stays_where_only_the_answer_is_lost(place, monkeypatch):
+    store_object(place, "a")
+    real = place.meta.finish_version
+
+    def finish(*args, **named):
+        real(*args, **named)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(place.meta, "finish_version", finish)
+    with pytest.raises(KeyboardInterrupt):
+        take_in(place, version_of(1), numbered("a"))
+    place.cleanup()
     assert place.restored(UID) == image("a")
 
 
