@@ -11,6 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from backy2_core.engine import checksums
+from backy2_plugins.transforms import aes_gcm
+from backy2_plugins.transforms.aes_gcm import blobs
+from backy2_plugins.transforms.zstd import frames
 from tests.docs import pages
 from tests.keys.conftest import CHAIN, MAIN, KeySite, site
 
@@ -73,6 +77,22 @@ def test_the_script_is_short_and_knows_nothing_of_backy2() -> None:
     assert {name.partition(".")[0] for name in imported} == {"cryptography", "zstandard", "json", "sys", "pathlib"}
     code = [line for line in text.partition('"""\n\n')[2].splitlines() if line.strip()]
     assert len(code) <= 30
+
+
+def test_the_page_states_the_numbers_and_texts_of_the_code() -> None:
+    text = " ".join(pages.sections("docs/format.md", 2)["Transforms"].split())
+    for phrase in (
+        f"| 0 | {blobs.SALT_BYTES} | salt",
+        f"the last {blobs.TAG_BYTES}",
+        f"`info` is `{blobs.PURPOSE}`, 32 bytes",
+        f"a nonce of {len(blobs.NONCE)} zero bytes",
+        f'the text `"backy2 aes_gcm {aes_gcm.FORMAT} "`',
+        f"longer than {frames.MOST_PERCENT} % of them",
+    ):
+        assert phrase in text, phrase
+    checksums_text = " ".join(pages.sections("docs/format.md", 2)["Checksums"].split())
+    assert f"BLAKE2b with {checksums.KEYED_BYTES} bytes" in checksums_text
+    assert f'`"{checksums.PURPOSE}"`' in checksums_text
 
 
 def test_what_is_in_the_store_and_in_the_database_is_not_clear(site: KeySite) -> None:

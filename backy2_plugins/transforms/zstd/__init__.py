@@ -12,8 +12,8 @@ LEAST_LEVEL, HIGHEST_LEVEL = 1, 19
 DEFAULT_LEVEL = 1
 
 _LEVEL_HELP = (
-    "How hard to compress, 1 to 19. Each step is slower for a little less; level 3 takes about half as long again as 1. "
-    "Blocks that are stored already are not compressed anew, and opening needs no level."
+    "How hard to compress, 1 to 19. Each step takes longer for a little less: 3 about half as long again as 1, 9 four times "
+    "and 19 sixty times as long, with 54 MiB of memory a thread at blocks of 4 MiB. Opening needs no level."
 )
 
 
