@@ -7,6 +7,7 @@ then lost, and its version is damaged.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -20,7 +21,7 @@ from backy2_core.engine.foreign import begin_take_over, finish_take_over
 from backy2_core.engine.lease import running_job
 from backy2_core.engine.stored_map import batches
 from backy2_core.engine.survey import Survey, survey
-from backy2_core.errors import BlobNotFoundError, ExchangeError, RefusedError
+from backy2_core.errors import BlobNotFoundError, ExchangeError, NotFoundError, RefusedError, VersionExistsError
 from backy2_core.exchange.arrival import arrive
 from backy2_core.exchange.arriving import ArrivingBlock
 from backy2_core.exchange.decision import EVERYTHING, AdoptedVersion, Deciding, failed, usable_rows
@@ -137,20 +138,31 @@ class _Adopting:
             return decision.outcome
         try:
             self._take_new(version, decision.findings, decision.here)
-        except ExchangeError as error:
+        except (ExchangeError, VersionExistsError) as error:
             return failed(version, error)
         log.info("Version %s of %s: %s", version.uid, version.name, decision.outcome.note or decision.outcome.outcome)
         return decision.outcome
 
     def _take_new(self, version: OriginalVersion, findings: Findings, here: Version | None) -> None:
-        if here is not None and not here.state.is_gone:
+        replaced = here if here is not None and not here.state.is_gone else None
+        if replaced is not None:
             # It was incomplete when it came, and was finished since.
-            self._engine.meta.remove_version(here.id, protected_too=True)
+            self._engine.meta.remove_version(replaced.id, protected_too=True)
         description = f"{version.uid} ({version.name}) from {self._original.location}"
-        with running_job(self._engine, JobKind.IMPORT, description) as lease:
-            rows = usable_rows(findings.version, self._deciding.rows(findings.version), self._defaults)
-            blocks = arriving_blocks(findings, rows, self._defaults, self._original.location)
-            arrive(self._engine, lease, arriving_version(findings), self._counted(version, blocks))
+        try:
+            with running_job(self._engine, JobKind.IMPORT, description) as lease:
+                rows = usable_rows(findings.version, self._deciding.rows(findings.version), self._defaults)
+                blocks = arriving_blocks(findings, rows, self._defaults, self._original.location)
+                arrive(self._engine, lease, arriving_version(findings), self._counted(version, blocks))
+        except BaseException:
+            if replaced is not None:
+                self._put_back(replaced)
+            raise
+
+    def _put_back(self, version: Version) -> None:
+        """What did not give way to anything stays. Else it would count as given up here, for good."""
+        with contextlib.suppress(NotFoundError):
+            self._engine.meta.set_version_state(version.id, version.state, {VersionState.PURGED})
 
     def _counted(self, version: OriginalVersion, blocks: Iterable[ArrivingBlock]) -> Iterator[ArrivingBlock]:
         progress = self._engine.progress

@@ -10,7 +10,7 @@ from datetime import datetime
 from backy2_core.contracts.meta_backend import MetaBackend
 from backy2_core.contracts.original import OriginalDatabase
 from backy2_core.engine.stored_map import batches
-from backy2_core.errors import ExchangeError
+from backy2_core.errors import BackyError, ExchangeError
 from backy2_core.exchange.inspection import Defaults, Findings, Inspection
 from backy2_core.exchange.translation import inspect_version
 from backy2_core.model.blob import LOST
@@ -139,7 +139,7 @@ def _outcome(version: OriginalVersion, outcome: str, *, lost: int = 0, note: str
     )
 
 
-def failed(version: OriginalVersion, error: ExchangeError) -> AdoptedVersion:
+def failed(version: OriginalVersion, error: BackyError) -> AdoptedVersion:
     """What is said of a version that could not be taken over."""
     log.error("Version %s of %s was not taken over: %s", version.uid, version.name, error)
     return _outcome(version, FAILED, note=str(error))

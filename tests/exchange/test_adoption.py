@@ -12,6 +12,7 @@ from contextlib import closing
 import pytest
 
 from backy2_core.cli.main import main
+from backy2_core.model.job import JobState
 from tests.support.original import RELEASES, unpack
 
 DAMAGE, EXCHANGE, REFUSED = 20, 23, 17
@@ -254,6 +255,28 @@ def test_a_version_that_was_incomplete_comes_whole_once_the_original_finished_it
     assert plain.restore(uid)[0] == DAMAGE
     plain.sql("INSERT INTO blocks SELECT * FROM kept")
     plain.sql("UPDATE versions SET valid = 1 WHERE uid = ?", uid)
+    assert plain.outcomes()[uid] == "valid"
+    plain.restores_to({uid: plain.original.good[uid]})
+
+
+def test_a_version_in_use_is_not_given_up_and_comes_whole_the_next_time(plain):
+    uid = plain.original.uids["a1"]
+    plain.sql("CREATE TABLE kept AS SELECT * FROM blocks WHERE version_uid = ? AND id > 100", uid)
+    plain.sql("DELETE FROM blocks WHERE version_uid = ? AND id > 100", uid)
+    plain.sql("UPDATE versions SET valid = 0 WHERE uid = ?", uid)
+    plain.rows("adopt")
+    plain.sql("INSERT INTO blocks SELECT * FROM kept")
+    plain.sql("UPDATE versions SET valid = 1 WHERE uid = ?", uid)
+    columns = "id, token, kind, state, host, pid, description, began, renewed, lease_until, progress"
+    values = f"9999, 'token', 'restore', {JobState.LIVE.value}, 'host', 1, 'restoring', 0, 0, {2**52}, 0.0"
+    plain.sql(f"INSERT INTO backy2_jobs ({columns}) VALUES ({values})")
+    plain.sql("INSERT INTO backy2_uses SELECT 9999, id, 0 FROM backy2_versions WHERE uid = ?", uid)
+    outcomes = plain.outcomes()
+    assert outcomes.pop(uid) == "failed"
+    assert set(outcomes.values()) == {"here already"}
+    assert next(row["state"] for row in plain.rows("ls") if row["uid"] == uid) == "damaged"
+    plain.sql("DELETE FROM backy2_uses WHERE job = 9999")
+    plain.sql("DELETE FROM backy2_jobs WHERE id = 9999")
     assert plain.outcomes()[uid] == "valid"
     plain.restores_to({uid: plain.original.good[uid]})
 
