@@ -15,7 +15,9 @@ WRONG = "00" * 32
 
 
 @pytest.mark.parametrize("release", ["213-enc-bs4096", "213-mixed-bs65536"])
-def test_a_wrong_key_is_named_and_changes_no_state(release: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_wrong_key_is_named_and_changes_no_state(
+    release: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     site = Site(tmp_path / "original", release)
     monkeypatch.chdir(site.folder)
     site.ok("initdb")
