@@ -8,6 +8,7 @@ finished, no cleanup deletes a blob that no job of this database put there.
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
 
@@ -17,6 +18,8 @@ from backy2_core.engine.context import Engine
 from backy2_core.errors import RefusedError
 from backy2_core.model.blob import BlobId, BlobState, BlobUid, job_token_of
 
+log = logging.getLogger(__name__)
+
 TAKE_OVER = "take-over.json"
 FORMAT = 1
 
@@ -24,6 +27,16 @@ FORMAT = 1
 def begin_take_over(data: DataBackend) -> None:
     """Say in the store that it holds blobs of another program; nothing where it says so already. Durable on return."""
     data.create_document(TAKE_OVER, _document(finished=None))
+
+
+def reopen_take_over(data: DataBackend) -> None:
+    """The same where the take-over was declared finished: something new came, so the other program is in use after all."""
+    begin_take_over(data)
+    if not take_over_is_open(data):
+        log.warning(
+            "The take-over was finished, and is open again; until `backy2 adopt --finish` no cleanup deletes foreign blobs"
+        )
+        data.write_document(TAKE_OVER, _document(finished=None))
 
 
 def finish_take_over(data: DataBackend) -> None:

@@ -17,7 +17,7 @@ from backy2_core.contracts.data_backend import DataBackend
 from backy2_core.contracts.meta_backend import MetaBackend
 from backy2_core.contracts.original import OriginalDatabase
 from backy2_core.engine.context import Engine
-from backy2_core.engine.foreign import begin_take_over, finish_take_over
+from backy2_core.engine.foreign import begin_take_over, finish_take_over, reopen_take_over
 from backy2_core.engine.lease import running_job
 from backy2_core.engine.stored_map import batches
 from backy2_core.engine.survey import Survey, survey
@@ -148,6 +148,7 @@ class _Adopting:
         if replaced is not None:
             # It was incomplete when it came, and was finished since.
             self._engine.meta.remove_version(replaced.id, protected_too=True)
+        reopen_take_over(self._engine.data)
         description = f"{version.uid} ({version.name}) from {self._original.location}"
         try:
             with running_job(self._engine, JobKind.IMPORT, description) as lease:

@@ -259,6 +259,22 @@ def test_a_version_that_was_incomplete_comes_whole_once_the_original_finished_it
     plain.restores_to({uid: plain.original.good[uid]})
 
 
+def test_what_comes_after_the_take_over_was_finished_opens_it_again(plain):
+    uid = plain.original.uids["a1"]
+    plain.sql("CREATE TABLE later AS SELECT * FROM versions WHERE uid = ?", uid)
+    plain.sql("DELETE FROM versions WHERE uid = ?", uid)
+    plain.call("adopt")
+    plain.ok("adopt", "--finish")
+    plain.sql("INSERT INTO versions SELECT * FROM later")
+    assert plain.outcomes()[uid] == "valid"
+    plain.ok("rm", "--force", uid)
+    plain.ok("cleanup", "--full")
+    assert plain.outcomes()[uid] == "given up here"
+    plain.sql("DELETE FROM backy2_versions WHERE uid = ?", uid)
+    assert plain.outcomes()[uid] == "valid"
+    plain.restores_to({uid: plain.original.good[uid]})
+
+
 def test_a_version_in_use_is_not_given_up_and_comes_whole_the_next_time(plain):
     uid = plain.original.uids["a1"]
     plain.sql("CREATE TABLE kept AS SELECT * FROM blocks WHERE version_uid = ? AND id > 100", uid)
