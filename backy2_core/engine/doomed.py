@@ -16,6 +16,6 @@ def delete_doomed(engine: Engine) -> tuple[int, int]:
     while batch := engine.meta.doomed_blobs(engine.store, after, _BATCH):
         engine.data.delete([blob.uid for blob in batch])
         count += engine.meta.forget_blobs([blob.id for blob in batch])
-        freed += sum(blob.stored_size for blob in batch)
+        freed += sum(max(0, blob.stored_size) for blob in batch)  # that of a lost one may never have been known
         after = batch[-1].id
     return count, freed

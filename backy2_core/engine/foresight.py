@@ -66,5 +66,5 @@ def _blobs(engine: Engine, in_use: IdSet) -> tuple[int, int, int]:
         spared += len(staying)
         going = [*doomed, *(number for number in unused if number not in staying)]
         count += len(going)
-        freed += sum(record.stored_size for record in engine.meta.read_blobs(going).values())
+        freed += sum(max(0, record.stored_size) for record in engine.meta.read_blobs(going).values())
     return count, freed, spared

@@ -10,10 +10,11 @@ import pytest
 
 from backy2_core.engine.foreign import finish_take_over
 from backy2_core.engine.lease import running_job
+from backy2_core.engine.survey import survey
 from backy2_core.errors import DataBackendError, ExchangeError, VersionExistsError
 from backy2_core.exchange.arrival import arrive
 from backy2_core.exchange.arriving import ArrivingBlock, ArrivingVersion
-from backy2_core.model.blob import BlobState, BlobUid, NewBlob, blob_uid
+from backy2_core.model.blob import UNKNOWN_SIZE, BlobState, BlobUid, NewBlob, blob_uid
 from backy2_core.model.block import Geometry
 from backy2_core.model.job import JobKind
 from backy2_core.model.version import VersionFilter, VersionState, VersionUid
@@ -214,6 +215,22 @@ def test_a_cleanup_spares_what_another_program_may_use_until_the_take_over_is_fi
     assert place.cleanup(dry_run=True).deleted_blobs == 1
     assert place.cleanup().deleted_blobs == 1
     assert place.objects() == set()
+
+
+def test_a_cleanup_frees_no_less_than_nothing_where_a_size_was_never_known(place):
+    sealed = {
+        "stored_size": UNKNOWN_SIZE,
+        "key": "backy2_v1",
+        "transforms": '[["backy2_v1",{}]]',
+        "envelope": b"k" * 40,
+    }
+    store_object(place, "a")
+    version = take_in(place, version_of(2), numbered("ab", a=blob_of("a", **sealed), b=blob_of("b", **sealed)))
+    survey(place.engine, mark=True)
+    finish_take_over(place.data)
+    place.meta.remove_version(version.id)
+    assert place.cleanup(dry_run=True).freed_bytes == BLOCK
+    assert place.cleanup().freed_bytes == BLOCK
 
 
 def test_a_uid_in_our_shape_is_foreign_all_the_same_if_no_job_here_made_it(place):
