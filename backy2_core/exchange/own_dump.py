@@ -19,8 +19,8 @@ from backy2_core.model.blob import UNKNOWN_SIZE, BlobUid, NewBlob
 
 _UID = re.compile(r"[0-9A-Za-z_-]{4,64}")
 _END = re.compile(rb'(\{.*"sha256":")([0-9a-f]{64})"\}\n', re.DOTALL)
-_MOST_MICROSECONDS = 253_402_300_800_000_000
-"""The beginning of the year 10000."""
+_LEAST_MICROSECONDS, _MOST_MICROSECONDS = -62_135_596_800_000_000, 253_402_300_800_000_000
+"""The beginnings of the years 1 and 10000."""
 _SHORTEST = 5
 
 
@@ -123,7 +123,7 @@ class OwnDump:
             or not (is_text(uid) and _UID.fullmatch(uid))
             or not is_whole(stored_size, UNKNOWN_SIZE, 2**40)
             or not (is_hex(checksum) and len(checksum) == 2 * described[1])
-            or not is_whole(date, -_MOST_MICROSECONDS // 5, _MOST_MICROSECONDS - 1)
+            or not is_whole(date, _LEAST_MICROSECONDS, _MOST_MICROSECONDS - 1)
             or not is_hex(envelope)
             or not is_whole(damaged, 0, 1)
             or not (described[0].transforms or stored_size == length)

@@ -77,7 +77,7 @@ def written(version, items, statistics=(), *, whole=True):
     return out.getvalue()
 
 
-MOMENTS = st.datetimes(datetime(1971, 1, 1), datetime(2200, 1, 1), timezones=st.just(UTC))
+MOMENTS = st.datetimes(datetime(1, 1, 1), datetime(9999, 12, 31), timezones=st.just(UTC))
 TEXTS = st.text(st.characters(blacklist_categories=["Cs"], blacklist_characters="\0"), max_size=30)
 HASHES = ("blake3", "sha512", "sha256", "md5")
 
