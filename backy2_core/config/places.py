@@ -16,17 +16,35 @@ SYSTEM_LOG_FILE = Path("/var/log/backy2.log")
 def find_config(argument: str | None, environ: Mapping[str, str] = os.environ) -> Path | None:
     """The configuration file to read, or None if there is none: then the embedded defaults hold.
 
+    Raises :class:`ConfigError` for a file that may be there, but cannot be seen by this user: to go on to the next one would
+    be to work with another database and store than was meant. An empty argument is such an error, too.
+
     In this order: the argument, ``$BACKY2_CONFIG``, ``~/.config/backy2/plugins.cfg`` (``$XDG_CONFIG_HOME``),
     ``/etc/backy2/plugins.cfg``, ``/etc/backy.cfg``. The first two must exist if they are given.
     """
+    if argument == "":
+        raise ConfigError(
+            "--config names no file: its text is empty; leave it out, or check the variable that it came from"
+        )
     for origin, named in (("--config", argument), (f"${CONFIG_VARIABLE}", environ.get(CONFIG_VARIABLE))):
         if named:
             path = Path(named).expanduser()
-            if not path.exists():
+            if not _exists(path):
                 raise ConfigError(f"{path}: there is no such configuration file; {origin} names it")
             return path
     own = _home("XDG_CONFIG_HOME", ".config", environ) / "backy2" / "plugins.cfg"
-    return next((path for path in (own, *SYSTEM_FILES) if path.exists()), None)
+    return next((path for path in (own, *SYSTEM_FILES) if _exists(path)), None)
+
+
+def _exists(path: Path) -> bool:
+    # Path.exists() hides some errors and lets others pass, by the release of Python.
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError as error:
+        raise ConfigError(f"{path}: the configuration file cannot be looked for: {error.strerror}") from error
+    return True
 
 
 def data_folder(environ: Mapping[str, str] = os.environ) -> Path:

@@ -56,7 +56,7 @@ def _parse(path: Path) -> dict[str, dict[str, str]]:
     # No section of a file can be called "\n": so [DEFAULT] is a section like any other, and nothing is inherited.
     parser = configparser.RawConfigParser(default_section="\n")
     try:
-        with path.open(encoding="utf-8") as file:
+        with path.open(encoding="utf-8-sig") as file:
             parser.read_file(file, source=str(path))
     except OSError as error:
         raise ConfigError(f"{path}: the configuration file cannot be read: {error.strerror}") from error

@@ -24,6 +24,8 @@ def parse_value(setting: Setting, text: str) -> Any:
     Raises :class:`ValueError` with what was expected; the text of a secret is never in the message.
     """
     text = text.strip()
+    if setting.required and not text:
+        raise ValueError("nothing is written there, and it has no default")
     value = _PARSERS[setting.type](text)
     if setting.choices:
         _check_choices(setting, value if isinstance(value, tuple) else (text,))

@@ -136,6 +136,12 @@ def test_schedules_are_read_in_both_notations(tmp_path: Path) -> None:
     assert config.schedules() == [Schedule("daily", 86400.0, 14, 21600.0), Schedule("hourly", 3600.0, 25, 3600.0)]
 
 
+def test_a_required_key_that_is_empty_is_refused(tmp_path: Path) -> None:
+    config = load(tmp_path, "[meta_backend]\nengine =\n")
+    with pytest.raises(ConfigError, match=r"section \[meta_backend\], key engine: nothing is written there"):
+        config.plugin_settings("meta_backend", [NEEDED])
+
+
 def test_a_schedule_with_a_foreign_or_missing_key_is_refused(tmp_path: Path) -> None:
     whole = "interval=1d\nkeep=14\nsla=6h\n"
     assert "section [daily], key kep is not known" in refused(tmp_path, f"[daily]\n{whole}kep=1\n")

@@ -69,6 +69,30 @@ def test_a_folder_in_place_of_a_file_is_an_error(home: Path) -> None:
         load_config(str(home))
 
 
+def test_a_file_that_cannot_be_looked_for_is_an_error_and_the_next_place_is_not_tried(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(home / "etc/plugins.cfg", "system")
+    too_long = "x" * 300
+    with pytest.raises(ConfigError, match="cannot be looked for: File name too long"):
+        load_config(str(home / too_long))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(home / too_long))
+    with pytest.raises(ConfigError, match="cannot be looked for: File name too long"):
+        load_config(None)
+
+
+def test_an_empty_argument_does_not_mean_the_usual_places(home: Path) -> None:
+    write(home / "etc/plugins.cfg", "system")
+    with pytest.raises(ConfigError, match="--config names no file"):
+        load_config("")
+
+
+def test_a_byte_order_mark_is_no_part_of_the_first_section(home: Path) -> None:
+    path = home / "marked.cfg"
+    path.write_text("[backy2]\nprocess_name = marked\n", encoding="utf-8-sig")
+    assert load_config(str(path)).core.process_name == "marked"
+
+
 def test_without_a_file_blobs_and_database_are_below_the_data_folder(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
