@@ -12,6 +12,7 @@ from backy2_core.model.version import Version, VersionState
 
 NEVER_MADE = datetime(1970, 1, 1, tzinfo=UTC)
 """Since when a backup is due that was never made."""
+_END_OF_TIME = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
 _SURPLUS = 2
 """How many versions more than are to be kept are no breach: they are removed by somebody else, a little later."""
 
@@ -97,11 +98,18 @@ def _breaches_of(dates: Sequence[datetime], schedule: Schedule, now: datetime) -
 
 
 def _after(moment: datetime, seconds: float) -> datetime:
-    return moment + timedelta(seconds=seconds)
+    # Who wants to keep for ever writes a keep, or an interval, that no calendar holds.
+    try:
+        return moment + timedelta(seconds=seconds)
+    except OverflowError:
+        return _END_OF_TIME if seconds > 0 else NEVER_MADE
 
 
 def _span(seconds: float) -> str:
-    return str(timedelta(seconds=round(seconds)))
+    try:
+        return str(timedelta(seconds=round(seconds)))
+    except OverflowError:
+        return f"{seconds:g} seconds"
 
 
 def _text(moment: datetime) -> str:

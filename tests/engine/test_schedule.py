@@ -120,6 +120,20 @@ def test_every_schedule_is_judged_by_its_own_tag_in_the_order_given() -> None:
     ]
 
 
+@pytest.mark.parametrize("forever", [Schedule("x", 86400.0, 10**12, 60.0), Schedule("x", 1e15, 3, 60.0)])
+def test_who_keeps_for_ever_gets_the_end_of_the_calendar(forever: Schedule) -> None:
+    found = due({}, forever)
+    assert found is not None
+    assert f"{found.expire:%Y-%m-%d %H:%M:%S}" == "9999-12-31 23:59:59"
+    assert broken([NOW - DAY, NOW], forever)[0].startswith("x: Too few backups")
+
+
+def test_an_sla_that_no_calendar_holds_makes_due_at_once() -> None:
+    found = due({"x": [NOW]}, Schedule("x", 1.0, 3, 1e15))
+    assert found is not None
+    assert found.since == NEVER_MADE
+
+
 def test_only_valid_versions_count_and_dates_ascend() -> None:
     def version(date: datetime, state: VersionState, *tags: str) -> Version:
         return Version(
