@@ -1,9 +1,9 @@
 """Making the database again from what the store says of its versions: all of it, or what an old copy of it lacks.
 
 First every version whose copy is in the store, and that the database does not have, arrives; its blobs are ``unseen``. A
-version that it has already gets the tags, the protection and the expiry that its copy says. Then the store is surveyed: what
-is found becomes ``stored``, and what is recorded but gone becomes ``damaged``, so that nothing will refer to it. Running it
-again adds what is new, and changes nothing where nothing is.
+version that it has already gets the tags, the protection and the expiry that its copy says; none loses its protection. Then
+the store is surveyed: what is found becomes ``stored``, and what is recorded but gone becomes ``damaged``, so that nothing
+will refer to it. Running it again adds what is new, and changes nothing where nothing is.
 """
 
 from __future__ import annotations
@@ -164,14 +164,16 @@ class _Recovering:
             return None
 
     def _update(self, there: Version, copied: Version) -> None:
-        if (there.tags, there.protected, there.expire) == (copied.tags, copied.protected, copied.expire):
+        # The copy may be the older one, where the store could not be reached; then protection is not lifted on its word.
+        protected = there.protected or copied.protected
+        if (there.tags, there.protected, there.expire) == (copied.tags, protected, copied.expire):
             return
         self.result.updated += 1
         if self.result.dry_run:
             return
         meta = self._engine.meta
         meta.change_tags(there.id, add=copied.tags - there.tags, remove=there.tags - copied.tags)
-        meta.set_protected(there.id, copied.protected)
+        meta.set_protected(there.id, protected)
         meta.set_expire(there.id, copied.expire)
 
     def _recover(self, lease: Lease, copy: Document, there: Version | None) -> None:

@@ -289,6 +289,13 @@ def test_a_version_that_was_not_finished_in_the_old_database_comes_back(place):
     assert place.restored(uid) == numbered(40)
 
 
+def test_protection_that_a_copy_does_not_know_of_stays(place):
+    uid = place.uid(image("abc"))
+    place.meta.set_protected(place.version(uid).id, True)
+    assert recover(place.engine).updated == 0
+    assert place.version(uid).protected
+
+
 def unfinished_in_an_old_database(place):
     """An old database in which a version is incomplete that was finished since; its uid."""
     place.data.fail("put", KeyboardInterrupt(), call=30)
