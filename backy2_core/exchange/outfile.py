@@ -23,12 +23,13 @@ def replacing(path: str) -> Iterator[BinaryIO]:
     What is no regular file (a device, a pipe) is written as it is. Raises :class:`UsageError` where it cannot be made,
     :class:`ExchangeError` where it cannot be written.
     """
-    place = Path(os.path.realpath(path))
-    if _is_special(place):
-        with _open(place, os.O_WRONLY) as out, _translated(path):
+    if _is_special(Path(path)):
+        # By the name that was given: behind a link such as /dev/stdout may be a pipe, which has no other name.
+        with _open(Path(path), os.O_WRONLY) as out, _translated(path):
             yield out
             out.flush()
         return
+    place = Path(os.path.realpath(path))
     fresh = place.with_name(f".{place.name[:100]}.{secrets.token_hex(8)}.tmp")
     try:
         with _open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL) as out, _translated(path):

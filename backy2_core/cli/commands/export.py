@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import io
 import logging
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import BinaryIO, TextIO
@@ -19,6 +20,7 @@ from backy2_core.errors import (
     NotFoundError,
     PluginError,
     RefusedError,
+    UsageError,
 )
 
 log = logging.getLogger(__name__)
@@ -87,6 +89,8 @@ class Export(PlainVerb):
                 with replacing(path) as out:
                     yield out
                 return
+            if getattr(self.app.stdout, "name", "") == os.devnull:  # what stands in for a descriptor that was closed
+                raise UsageError("The dump cannot be written to -: standard output is closed. Give a file, or open it.")
             with binary_output(self.app.stdout) as out:
                 yield out
         except BrokenPipeError as error:
