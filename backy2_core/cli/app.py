@@ -129,6 +129,9 @@ class BackyApp(App):
                 return EXIT_USAGE
         except (SystemExit, OutputClosed) as end:
             return outcome_of(end).exit_code
+        except OSError as error:  # the help, on a full disk
+            self.stderr.write(f"ERROR: {error.strerror}\n")
+            return outcome_of(error).exit_code
         self._logging = Logging(self.stderr, self._console_level(), self._make_room, mask_for(argv))
         try:
             return self._run_to_outcome()
@@ -137,6 +140,7 @@ class BackyApp(App):
 
     def run_subcommand(self, argv: list[str]) -> int:
         """Find the verb, parse its arguments, run it. Errors pass through."""
+        _check_text(argv)
         factory, name, self.words = self.catalogue.find_command(argv)
         command = factory(self, self.options, cmd_name=name)
         parsed = command.get_parser(f"{self.NAME} {name}").parse_args(self.words)
@@ -211,6 +215,18 @@ class BackyApp(App):
                 traceback.print_exception(failure, file=self.stderr)
             self.stderr.write(f"ERROR: {text}\n")
             self.stderr.flush()
+
+
+def _check_text(words: Sequence[str]) -> None:
+    """Refuse bytes that are no text: no database takes them, and what was done until it refuses would be half done."""
+    for word in words:
+        try:
+            word.encode()
+        except UnicodeEncodeError as error:
+            raise UsageError(
+                f"The argument {os.fsencode(word)!r} is not text in UTF-8; names and paths must be."
+                " Nothing was done; where a file is meant, give it another name."
+            ) from error
 
 
 def _hide_secrets(argv: Sequence[str]) -> None:

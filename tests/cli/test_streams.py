@@ -57,17 +57,40 @@ def test_a_reader_that_went_away_is_no_noise(backy: Backy, argv: list[str]) -> N
     assert (ended.code, ended.err) == (141, "")
 
 
-def test_output_that_cannot_be_written_is_a_failure(backy: Backy) -> None:
+@pytest.mark.parametrize("argv", [["-m", "ls"], ["--help"]])
+def test_output_that_cannot_be_written_is_a_failure(backy: Backy, argv: list[str]) -> None:
     with Path("/dev/full").open("w") as full:
-        ended = backy.run("-m", "ls", stdout=full)
+        ended = backy.run(*argv, stdout=full)
     assert ended.code == 100
     assert "No space left" in ended.err
+    assert "Traceback" not in ended.err
 
 
 def test_a_command_works_without_any_standard_stream(backy: Backy) -> None:
     quoted = subprocess.list2cmdline(backy.command("backup", backy.image, "vm"))
     assert subprocess.run(["sh", "-c", f"{quoted} <&- >&- 2>&-"], check=False).returncode == 0
     assert len(backy.ok("-m", "ls").splitlines()) == 2
+
+
+def test_a_dump_goes_to_a_pipe_by_its_name_among_the_devices(backy: Backy) -> None:
+    uid = backy.backup()
+    assert backy.run("export", uid, "/dev/stdout").out == backy.run("export", uid, "-").out != ""
+
+
+def test_a_dump_for_a_standard_output_that_is_closed_is_a_failure(backy: Backy) -> None:
+    quoted = subprocess.list2cmdline(backy.command("export", backy.backup(), "-"))
+    ended = subprocess.run(["sh", "-c", f"{quoted} >&-"], check=False, capture_output=True, text=True)
+    assert ended.returncode == 2
+    assert "standard output is closed" in ended.stderr
+
+
+@pytest.mark.parametrize(
+    "argv", [["ls", "b\udcff"], ["backup", "file:///b\udcff", "vm"], ["add-tag", "latest:vm", "b\udcff"]]
+)
+def test_an_argument_that_is_no_text_is_refused_as_wrong_usage(backy: Backy, argv: list[str]) -> None:
+    ended = backy.run(*argv)
+    assert ended.code == 2
+    assert r"\xff' is not text in UTF-8" in ended.err
 
 
 def test_a_name_that_the_terminal_cannot_show_does_not_break_a_list(backy: Backy) -> None:
