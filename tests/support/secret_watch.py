@@ -126,6 +126,8 @@ def _after(function: Callable[..., Any], then: Callable[..., None]) -> Callable[
 
 
 def _heard(result: tuple[Any, Any], process: subprocess.Popen[Any], *_: Any) -> None:
+    if isinstance(process.args, str):
+        return  # a command that the configuration takes a secret from
     for text in result:
         watch.look(f"a process ({str(process.args)[-80:]})", text)
 
