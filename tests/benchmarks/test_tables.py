@@ -8,9 +8,11 @@ import pytest
 
 from benchmarks import huge, metadata, others, report, run, small_blocks, startup, steps
 from benchmarks.measure import Measured
-from benchmarks.modes import FIRST, FULL, MODES, PLAIN, RESTORE, SCRUB, SEALED, UNCHANGED
+from benchmarks.modes import FIRST, FULL, HINTS, MODES, PLAIN, RESTORE, SCRUB, SEALED, UNCHANGED
 from benchmarks.sizes import KIB, MIB, parse_size, show_bytes
 from benchmarks.steps import make_images
+
+SMALL = ["--size", "16M", "--runs", "1", "--no-others"]
 
 
 def rows_of(text: str) -> dict[str, list[str]]:
@@ -23,21 +25,23 @@ def rows_of(text: str) -> dict[str, list[str]]:
 
 def test_bench_prints_every_step_and_cleans_up(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     words = [word for step in run.STEP_WORDS for word in ("--only", step)]
-    run.main(["--size", "16M", "--runs", "1", "--no-others", "--dir", str(tmp_path), *words])
+    run.main([*SMALL, "--dir", str(tmp_path), "--mode", "plain", *words])
     text = capsys.readouterr().out
-    for mode, part in zip(MODES.values(), text.split("Image of ")[1:], strict=True):
-        assert mode.title in part.splitlines()[0]
-        assert set(run.STEP_WORDS.values()) <= set(rows_of(part))
-        assert "Largest peak memory" in part
+    assert set(run.STEP_WORDS.values()) <= set(rows_of(text))
+    assert "Largest peak memory" in text
     assert list(tmp_path.iterdir()) == []
 
 
-def test_single_step_brings_what_it_needs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    options = ["--size", "16M", "--runs", "1", "--no-others", "--dir", str(tmp_path)]
-    run.main([*options, "--only", "restore", "--mode", "plain"])
-    rows = rows_of(capsys.readouterr().out)
-    assert RESTORE in rows
-    assert FIRST not in rows
+def test_few_steps_bring_what_they_need_and_each_mode_has_its_tables(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run.main([*SMALL, "--dir", str(tmp_path), "--only", "hints", "--only", "restore"])
+    for mode, part in zip(MODES.values(), capsys.readouterr().out.split("Image of ")[1:], strict=True):
+        assert mode.title in part.splitlines()[0]
+        assert "Largest peak memory" in part
+        rows = rows_of(part)
+        assert {HINTS, RESTORE} <= set(rows)
+        assert FIRST not in rows
 
 
 @pytest.mark.parametrize("name", ["restic", "borg"])
