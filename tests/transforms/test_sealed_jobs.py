@@ -16,6 +16,7 @@ from backy2_core.plugins.discovery import TRANSFORMS
 from tests.engine.conftest import place
 from tests.engine.place import BLOCK, counts_of, hint, image, numbered
 from tests.transforms.chains import CHAINS, OTHER_RING, RING, engine_of
+from tests.transforms.originals import Sealer
 
 __all__ = ["place"]
 
@@ -94,6 +95,17 @@ def test_the_plain_then_compressed_then_encrypted_blocks_of_one_version_are_all_
         for uid, wanted in made:
             assert place.restored(uid, engine=engine) == wanted
             assert place.scrub(uid, engine=engine).damaged_blocks == 0
+
+
+def test_blocks_that_the_original_sealed_stay_readable_beside_ours(place):
+    """One version of them alone, and one that refers to some and has others sealed anew."""
+    old = place.uid(image("abcd"), engine=place.engine_with([("backy2_v1", Sealer())], Sealer))
+    ours = engine_of(place, CHAINS["both"])
+    new = place.uid(image("abxd"), base=old, hints=[hint(2)], engine=ours)
+    assert sorted(chains(place)) == [*[("backy2_v1",)] * 4, ("zstd", "aes_gcm")]
+    for uid, wanted in ((old, image("abcd")), (new, image("abxd"))):
+        assert place.restored(uid, engine=ours) == wanted
+        assert place.scrub(uid, engine=ours).damaged_blocks == 0
 
 
 def test_clear_and_encrypted_blocks_are_not_shared_and_those_of_other_levels_are(place):
