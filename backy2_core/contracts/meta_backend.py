@@ -274,7 +274,7 @@ class MetaBackend(ABC):
     @abstractmethod
     def mark_seen(self, found: Collection[tuple[BlobId, int]]) -> int:
         """These blobs were found in the store with these stored sizes: those that are ``unseen`` become ``stored``, with that
-        size; return how many. Only for looks at the store that began after the record was committed."""
+        size and a new generation; return how many. Only for looks at the store that began after the record was committed."""
 
     @abstractmethod
     def find_records(self, store: StoreId, uids: Collection[BlobUid]) -> Mapping[BlobUid, BlobRecord]:
@@ -286,7 +286,7 @@ class MetaBackend(ABC):
 
     @abstractmethod
     def set_blob_state(self, ids: Collection[BlobId], state: BlobState, only: BlobState) -> int:
-        """Change the state of those that are in state ``only``; return how many."""
+        """Change the state of those that are in state ``only``; return how many. What was unseen gets a new generation."""
 
     # -- maps
 

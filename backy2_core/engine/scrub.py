@@ -69,7 +69,7 @@ class _Scrubbing:
         self._version = version
         self._map = stored_map
         self._percent = request.percent
-        self._mended: list[BlobId] = []
+        self._mended: list[tuple[BlobId, int]] = []
         self._found: list[tuple[BlobId, int]] = []
 
     def run(self) -> None:
@@ -89,11 +89,12 @@ class _Scrubbing:
     def mark(self) -> None:
         """Write down what was found."""
         meta, version = self._engine.meta, self._version
+        # What was read and is whole is sound, whatever the rest of the version is.
+        meta.set_blob_state([blob for blob, _ in self._mended], BlobState.UNSEEN, BlobState.DAMAGED)
+        meta.mark_seen([*self._mended, *self._found])
         if self.report.count:
             mark_damage(meta, version, self.report.blobs)
             return
-        meta.set_blob_state(self._mended, BlobState.STORED, BlobState.DAMAGED)
-        meta.mark_seen(self._found)
         if self._percent == 100 and version.state is VersionState.DAMAGED:
             meta.set_version_state(version.id, VersionState.VALID, UNMARKED)
             self._look_again()
@@ -113,7 +114,7 @@ class _Scrubbing:
     def _whole(self, block: StoredBlock, stored_size: int) -> None:
         self.checked += 1
         if block.record.state is BlobState.DAMAGED:
-            self._mended.append(block.record.id)
+            self._mended.append((block.record.id, stored_size))
         elif block.record.state is BlobState.UNSEEN:
             self._found.append((block.record.id, stored_size))
 

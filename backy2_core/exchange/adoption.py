@@ -24,7 +24,7 @@ from backy2_core.engine.survey import Survey, survey
 from backy2_core.errors import BlobNotFoundError, ExchangeError, NotFoundError, RefusedError, VersionExistsError
 from backy2_core.exchange.arrival import arrive
 from backy2_core.exchange.arriving import ArrivingBlock
-from backy2_core.exchange.decision import EVERYTHING, AdoptedVersion, Deciding, failed, usable_rows
+from backy2_core.exchange.decision import AdoptedVersion, Deciding, failed, usable_rows
 from backy2_core.exchange.inspection import BLOB_UID, Defaults, Findings
 from backy2_core.exchange.translation import arriving_blocks, arriving_version
 from backy2_core.model.blob import BlobUid
@@ -87,9 +87,10 @@ def finish(engine: Engine, original: OriginalDatabase | None) -> None:
 
     Refused while ``original`` (where it still is) has versions that were never taken over.
     """
-    here = {version.uid for version in engine.meta.versions(EVERYTHING) if version.digest}
-    there = original.versions() if original else iter(())
-    missing = [version.uid for version in there if isinstance(version, OriginalVersion) and version.uid not in here]
+    defaults = Defaults(engine.options.block_size, engine.options.hash_function)
+    deciding = Deciding(original, defaults, engine.meta) if original else None
+    decisions = [deciding.decide(version) for version in original.versions()] if original and deciding else []
+    missing = [decision.outcome.uid for decision in decisions if decision.findings is not None]
     if missing:
         raise RefusedError(
             f"{len(missing)} versions of {original.location if original else ''} are not here, such as {missing[0]}. Their"

@@ -104,6 +104,9 @@ class Deciding:
             usable = replace(version, valid=False)
             rows = usable_rows(usable, self.rows(usable), self._defaults)
             findings = inspect_version(usable, rows, self._defaults, where)
+            if not findings.rows:
+                # Nothing of it can be read, or the original removed it a moment ago.
+                raise
             return findings, f"{findings.missing} blocks are lost: {error}"
 
     def _lacks_blocks(self, version: VersionId) -> bool:

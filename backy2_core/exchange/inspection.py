@@ -21,6 +21,7 @@ VERSION_UID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a
 
 MOST_BYTES = 2**60
 MOST_BLOCKS = 2**32
+MOST_NAME = 255
 MOST_MISSING = 2**28
 """Blocks that an incomplete version may lack: 1 PiB of blocks of 4 MiB. No row of a dump pays for one that is missing."""
 
@@ -187,6 +188,9 @@ class Inspection:
 
 
 def _version_fault(version: OriginalVersion) -> str:
+    for what, text in (("name", version.name), ("snapshot name", version.snapshot_name)):
+        if len(text) > MOST_NAME or "\0" in text:
+            return f"the {what} {text[:40]!r}... has {len(text)} characters, expected at most {MOST_NAME} and none of them zero"
     if not VERSION_UID.fullmatch(version.uid):
         return f"the version's uid is {version.uid[:60]!r}, expected a UUID in 36 lower-case characters"
     if not 0 <= version.size_bytes <= MOST_BYTES:

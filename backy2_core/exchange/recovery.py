@@ -3,7 +3,9 @@
 First every version whose copy is in the store, and that the database does not have, arrives; its blobs are ``unseen``. A
 version that it has already gets the tags, the protection and the expiry that its copy says; none loses its protection. Then
 the store is surveyed: what is found becomes ``stored``, and what is recorded but gone becomes ``damaged``, so that nothing
-will refer to it. Running it again adds what is new, and changes nothing where nothing is.
+will refer to it. Versions that were damaged arrive only now: which of their blobs is the rotten one is not known any more, so
+all that no whole version shares become ``damaged``, until a scrub reads them. Running it again adds what is new, and changes
+nothing where nothing is.
 """
 
 from __future__ import annotations
@@ -58,20 +60,23 @@ class Recovery:
     problems: list[str] = field(default_factory=list)
 
 
-def recover(engine: Engine, *, dry_run: bool = False) -> Recovery:
+def recover(engine: Engine, *, dry_run: bool = False, damaged: bool = False) -> Recovery:
     """Recover what the database lacks from the store; see above. Needs nothing but the store, and keys to restore.
 
-    A document or pack that is damaged costs only what needs it: such versions arrive damaged, with lost blocks. Raises
-    :class:`NotFoundError` if the store holds no document of any version.
+    A document or pack that is damaged or missing costs only the versions that need it. They are named and left out, so that
+    what is missing may still come back; with ``damaged`` they arrive all the same, with lost blocks, and their copies are
+    written anew. Raises :class:`NotFoundError` if the store holds no document of any version.
     """
     recovering = _Recovering(engine, Recovery(dry_run))
     with running_job(engine, JobKind.IMPORT, "recovery of versions") as lease:
         recovering.versions(lease)
     # A job of its own: what is left of a version's first arrival stays as long as the job lives that it arrived under.
     with running_job(engine, JobKind.IMPORT, "recovery of damaged versions and of blobs") as lease:
-        recovering.damaged_versions(lease)
+        if damaged:
+            recovering.rest(lease)
         if not dry_run:
             recovering.blobs(lease)
+        recovering.damaged_versions(lease)
         recovering.judge()
     return recovering.result
 
@@ -86,6 +91,7 @@ class _Recovering:
         self._marked = set(marked_versions(engine.data))
         self._with_map = 0
         self._again: list[VersionUid] = []
+        self._damaged: list[tuple[VersionUid, Version | None]] = []
         if not self._marked:
             raise NotFoundError(
                 f"The store at {engine.data.location} says nothing of any version, so there is nothing to recover. Is it"
@@ -107,11 +113,21 @@ class _Recovering:
         action = "Reading versions" if self.result.dry_run else "Recovering versions"
         with Paced(self._engine.progress, action, len(missing), "versions", lease, (0.0, _SHARE)) as paced:
             for _, uid in sorted(missing):
-                if (document := self._read(uid)) is not None:
+                if (document := self._read(uid)) is None:
+                    pass
+                elif document.version.state is VersionState.DAMAGED:
+                    self._damaged.append((uid, known.get(uid)))
+                else:
                     self._recover(lease, document, known.get(uid))
                 paced.advance(1)
 
     def damaged_versions(self, lease: Lease) -> None:
+        """Take in the versions that were damaged already when their copy was written."""
+        for uid, there in self._damaged:
+            if (document := self._read(uid)) is not None:
+                self._recover(lease, document, there)
+
+    def rest(self, lease: Lease) -> None:
         """Take in what is left of the versions that could not be taken in whole."""
         for uid in self._again:
             if (copy := self._read(uid)) is not None:
@@ -187,7 +203,10 @@ class _Recovering:
                 self._engine.meta.remove_version(there.id, protected_too=True)
             self._arrive(lease, copy, lenient=False)
         except (DamageError, ExchangeError) as error:
-            self._problem(f"Version {copy.version.uid} of {copy.version.name} is not as it was: {error}")
+            self._problem(
+                f"Version {copy.version.uid} of {copy.version.name} cannot be recovered as it was: {error} Is all of the store"
+                " there? `backy2 recover --damaged` takes in what is left of it."
+            )
             if not self.result.dry_run:
                 self._again.append(copy.version.uid)
         except VersionExistsError as error:
@@ -200,7 +219,8 @@ class _Recovering:
             self._problem(f"Version {copy.version.uid} of {copy.version.name} was not recovered: {error}")
 
     def _arrive(self, lease: Lease, copy: Document, *, lenient: bool) -> None:
-        blocks = copied_blocks(self._shelf, copy, lenient=lenient)
+        doubtful = copy.version.state is VersionState.DAMAGED
+        blocks = (block._replace(damaged=doubtful) for block in copied_blocks(self._shelf, copy, lenient=lenient))
         arrived = arrive(self._engine, lease, _arriving(copy, lenient=lenient), blocks)
         self.result.recovered += 1
         log.info("Recovered version %s of %s, %s", arrived.uid, arrived.name, arrived.state.name.lower())

@@ -205,6 +205,19 @@ class ArrivalPromises(PromiseBase):
         ]
         assert find(meta, store, blobs[0]) == unseen
 
+    @pytest.mark.parametrize("damaged", [False, True])
+    def test_a_cleanup_that_saw_a_blob_unseen_does_not_drop_it_any_more(
+        self, meta: MetaBackend, job: JobId, store: StoreId, damaged: bool
+    ) -> None:
+        (number,) = meta.take_over_blobs(job, store, new_blobs(1))
+        meta.sweep_blobs(Sweep(condemn=[number]), horizon=0)
+        if damaged:
+            meta.set_blob_state([number], BlobState.DAMAGED, BlobState.UNSEEN)
+        else:
+            meta.mark_seen([(number, 77)])
+        assert meta.sweep_blobs(Sweep(drop=[(number, 1)]), horizon=2**62) == 0
+        assert state_of(meta, number) is (BlobState.DAMAGED if damaged else BlobState.STORED)
+
     def test_records_are_found_by_store_and_uid(self, meta: MetaBackend, job: JobId, store: StoreId) -> None:
         blobs = new_blobs(2)
         ids = meta.add_blobs(job, store, blobs)

@@ -184,12 +184,41 @@ def test_a_damaged_pack_costs_only_what_is_in_it(place):
     place.data.write_document(pack, place.data.read_document(pack)[:-5])
     lose_database(place)
     found = recover(place.engine)
-    assert (found.recovered, found.damaged, len(found.problems)) == (3, 1, 1)
+    assert (found.recovered, found.damaged, len(found.problems)) == (2, 0, 1)
     assert pack in found.problems[0]
+    assert uid not in known(place)
+    found = recover(place.engine, damaged=True)
+    assert (found.recovered, found.damaged, len(found.problems)) == (1, 1, 1)
     assert place.restored(base) == numbered(260)
     assert place.restored(other) == numbered(50, seed=5)
     result, restored = place.restore(uid)
     assert (result.damaged_blocks, restored[: 256 * BLOCK]) == (24, content[: 256 * BLOCK])
+
+
+def test_what_is_missing_for_a_moment_costs_nothing_for_good(place):
+    uid = place.uid(numbered(260))
+    maps = place.folder / "data" / "backy2" / "maps"
+    lose_database(place)
+    maps.rename(place.folder / "maps")
+    assert recover(place.engine).recovered == 0
+    with pytest.raises(StoreIdentityError):
+        place.cleanup(full=True)
+    (place.folder / "maps").rename(maps)
+    assert recover(place.engine).recovered == 1
+    assert place.restored(uid) == numbered(260)
+
+
+def test_a_rotten_blob_is_never_handed_on_by_a_recovery(place):
+    uid = place.uid(image("abc"))
+    place.damage(b"b" * BLOCK, b"?" * BLOCK)
+    place.scrub(uid)
+    place.cleanup(full=True)
+    lose_database(place)
+    assert recover(place.engine).damaged == 1
+    again = place.uid(image("xbz"), name="other")
+    assert place.restored(again) == image("xbz")
+    place.scrub(uid)
+    assert place.backup(image("abc"), name="third").statistics.counts.blocks_dedup == 3
 
 
 def test_a_damaged_document_costs_only_its_version(place):

@@ -29,7 +29,8 @@ class Recover(RecordVerb):
     Every version leaves a copy of its metadata in the store. This reads these copies, and takes
     in what the database lacks: all of it where the database is empty (it is set up then), or what
     is newer where it is an old copy. Then it compares the records with a listing of the store, and
-    marks damaged what is gone. Running it again does no harm. Names every problem; the exit code
+    marks damaged what is gone. A version whose copy is damaged, or not all there, is named and left
+    out, unless --damaged asks for what is left of it. Running it again does no harm. The exit code
     is 20 if a version is damaged, or could not be recovered as it was.
     """
 
@@ -69,6 +70,11 @@ class Recover(RecordVerb):
             action="store_true",
             help="only read and check the copies, and say what would be recovered; an empty database is set up all the same",
         )
+        parser.add_argument(
+            "--damaged",
+            action="store_true",
+            help="take in what is left of versions whose copies are damaged or incomplete, too; their lost blocks are damage",
+        )
 
     def record(self, parsed_args: argparse.Namespace) -> Sequence[Any]:
         """Recover."""
@@ -76,7 +82,7 @@ class Recover(RecordVerb):
 
         with self.installation() as installation:
             installation.set_up()
-            result = recover(installation.engine, dry_run=parsed_args.dry_run)
+            result = recover(installation.engine, dry_run=parsed_args.dry_run, damaged=parsed_args.damaged)
         self.failure = _failure(result)
         return (
             result.dry_run,

@@ -41,7 +41,8 @@ def mark_seen(database: Database, found: Collection[tuple[BlobId, int]]) -> int:
         for stored_size, numbers in by_size.items():
             for chunk in chunks(sorted(numbers)):
                 unseen = update(blobs).where(among(connection, blobs.c.id, chunk), blobs.c.state == BlobState.UNSEEN)
-                seen = unseen.values(state=BlobState.STORED, stored_size=stored_size)
+                # A new generation: no cleanup may act on what it saw of an unseen blob.
+                seen = unseen.values(state=BlobState.STORED, stored_size=stored_size, generation=blobs.c.generation + 1)
                 changed += connection.execute(seen).rowcount
     return changed
 

@@ -143,9 +143,10 @@ def set_blob_state(database: Database, ids: Collection[BlobId], state: BlobState
     with database.write() as connection:
         changed = 0
         for chunk in chunks(sorted(set(ids))):
-            change = (
-                update(blobs).where(among(connection, blobs.c.id, chunk), blobs.c.state == only).values(state=state)
-            )
+            change = update(blobs).where(among(connection, blobs.c.id, chunk), blobs.c.state == only)
+            if only is BlobState.UNSEEN:
+                change = change.values(generation=blobs.c.generation + 1)
+            change = change.values(state=state)
             changed += connection.execute(change).rowcount
     return changed
 
