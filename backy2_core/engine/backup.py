@@ -20,7 +20,7 @@ from backy2_core.engine.hints import hints_digest, parse_hints
 from backy2_core.engine.intake import Intake
 from backy2_core.engine.lease import Lease, running_job
 from backy2_core.engine.lookup import get_version
-from backy2_core.engine.mixed_keys import key_of_all, must_store_again, refuse_clear_blocks
+from backy2_core.engine.mixed_keys import key_of_all, must_store_again, refuse_clear_blocks, tell_of_mixture
 from backy2_core.engine.plan import Run, by_segment, plan_all, plan_hinted, skip_holes
 from backy2_core.engine.pool import WorkerPool
 from backy2_core.engine.requests import BackupRequest, BackupResult
@@ -78,6 +78,8 @@ def backup(engine: Engine, request: BackupRequest) -> BackupResult:
                 check_sample(engine, source, runs, base)
                 if must_store_again(engine, base):
                     runs, base = plan_all(task.geometry), None
+            if task.resume is not None:
+                tell_of_mixture(engine, task.resume)
             key = key_of_all(engine, base if request.hints is not None else None)
             version = task.resume or engine.meta.create_version(lease.id, _new_version(task, key))
             log.info("Backing up %s as version %s of %s", request.source, version.uid, request.name)

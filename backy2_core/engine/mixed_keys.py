@@ -8,6 +8,7 @@ from backy2_core.engine.context import Engine
 from backy2_core.engine.stored_map import StoredMap, batches
 from backy2_core.errors import RefusedError
 from backy2_core.model.segment import blob_ids
+from backy2_core.model.version import Version
 
 log = logging.getLogger(__name__)
 
@@ -43,6 +44,16 @@ def must_store_again(engine: Engine, base: StoredMap) -> bool:
         else "unchanged ones are kept as they are (clear_base = keep)",
     )
     return again
+
+
+def tell_of_mixture(engine: Engine, resume: Version) -> None:
+    """Say so where a version that is continued holds blocks of before the store was encrypted; they stay as they are."""
+    if engine.keyring is not None and engine.chain.key and not resume.key and engine.meta.map_length(resume.id):
+        log.warning(
+            "Version %s was begun when blocks were not encrypted under the key of this store; those that it has stay as they"
+            " are. Begin a new backup if all of it is to be encrypted.",
+            resume.uid,
+        )
 
 
 def key_of_all(engine: Engine, base: StoredMap | None) -> str:
