@@ -11,6 +11,7 @@ from backy2_core.engine.context import Engine
 from backy2_core.engine.copy_files import delete_head
 from backy2_core.errors import BackyError, RefusedError
 from backy2_core.model.event import VersionRemoved
+from backy2_core.model.job import JobState
 from backy2_core.model.version import Version, VersionState
 
 log = logging.getLogger(__name__)
@@ -19,7 +20,8 @@ log = logging.getLogger(__name__)
 def remove(engine: Engine, version: Version, *, force: bool = False) -> None:
     """Mark a version removed, and delete its copy in the store; cleanups then delete what only it used.
 
-    Refused for a protected version, and unless ``force`` for a complete one that is younger than the configured age.
+    Refused for a protected version, and unless ``force`` for a complete one that is younger than the configured age, and for
+    one that a job is writing: the job would fail.
     """
     if version.protected:
         raise RefusedError(f"Version {version.uid} is protected; `backy2 unprotect {version.uid}` lifts that.")
@@ -30,12 +32,24 @@ def remove(engine: Engine, version: Version, *, force: bool = False) -> None:
             f"Version {version.uid} is {age_days:.1f} days old; disallow_rm_when_younger_than_days asks for {least:g}."
             " Use --force to remove it all the same."
         )
+    if not force and version.state is VersionState.INCOMPLETE:
+        _refuse_if_written(engine.meta, version)
     engine.meta.remove_version(version.id)
     try:
         delete_head(engine.data, version.uid)
     except BackyError as error:
         log.warning("The copy of the metadata of version %s is left for the next cleanup: %s", version.uid, error)
     engine.notify(VersionRemoved(version))
+
+
+def _refuse_if_written(meta: MetaBackend, version: Version) -> None:
+    meta.expire_jobs()
+    for job in meta.jobs({JobState.LIVE}):
+        if version.id in job.versions:
+            raise RefusedError(
+                f"Version {version.uid} is being written by job {job.id}, process {job.pid} on {job.host}, whose lease lasts"
+                f" until {job.lease_until:%H:%M:%S} UTC. Stop that first, or use --force to remove it all the same."
+            )
 
 
 def protect(meta: MetaBackend, version: Version) -> None:

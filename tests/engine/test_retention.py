@@ -8,7 +8,7 @@ import pytest
 
 from backy2_core.engine.lookup import find_version, latest_valid
 from backy2_core.engine.retention import add_tags, protect, remove, remove_tags, set_expire, unprotect
-from backy2_core.errors import NotFoundError, RefusedError, UsageError
+from backy2_core.errors import BackyError, NotFoundError, RefusedError, UsageError
 from backy2_core.model.version import VersionState
 from tests.engine.place import BLOCK, image
 
@@ -58,6 +58,25 @@ def test_an_incomplete_version_may_be_removed_at_any_age(place):
         place.backup()
     remove(place.engine_with(rm_min_age_days=6), place.versions()[0])
     assert place.versions()[0].state is VersionState.REMOVED
+
+
+def test_a_version_that_is_being_written_is_removed_by_force_only(place):
+    place.write(image("ab"))
+    refusals = []
+
+    def try_to_remove():
+        with pytest.raises(RefusedError, match=r"is being written by job \d+, process \d+ on .*--force") as refused:
+            remove(place.engine, place.versions()[0])
+        refusals.append(refused)
+
+    place.data.run("put", try_to_remove)
+    assert place.restored(place.backup().version.uid) == image("ab")
+    assert refusals
+
+    place.write(image("cd"))
+    place.data.run("put", lambda: remove(place.engine, place.versions()[-1], force=True))
+    with pytest.raises(BackyError, match="removed"):
+        place.backup()
 
 
 def test_a_removed_version_is_neither_found_nor_restored_nor_scrubbed(place):

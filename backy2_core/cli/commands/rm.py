@@ -23,9 +23,10 @@ class Rm(PlainVerb):
     """Remove a version.
 
     The version is gone from the list at once; what only it used is deleted from the store by
-    the next cleanups. Refused for a protected version, and for one that is younger than
-    disallow_rm_when_younger_than_days, unless --force is given. A restore or scrub of the version
-    that runs already comes to its end.
+    the next cleanups. Refused for a protected version. Refused, unless --force is given, for one
+    that is younger than disallow_rm_when_younger_than_days, and for one that a backup is writing
+    (jobs shows it; that of a killed one counts until its lease is over). A restore or scrub of
+    the version that runs already comes to its end.
     """
 
     example = """
@@ -43,7 +44,9 @@ class Rm(PlainVerb):
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         """The original's."""
-        parser.add_argument("-f", "--force", action="store_true", help="remove it even if it is too young")
+        parser.add_argument(
+            "-f", "--force", action="store_true", help="remove it even if it is too young, or a backup is writing it"
+        )
         parser.add_argument("uid", metavar="UID", help="the version: its uid, the beginning of it, or latest:NAME")
 
     def act(self, parsed_args: argparse.Namespace) -> None:
