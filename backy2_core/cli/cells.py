@@ -21,7 +21,7 @@ class Moment(FormattableColumn[str | None]):
 
     def __init__(self, moment: datetime | None, *, fraction: bool = False) -> None:
         # An empty text, and not None, stands for no time, so that a column with both can be sorted.
-        super().__init__("" if moment is None else f"{moment:%Y-%m-%dT%H:%M:%S.%f}")
+        super().__init__("" if moment is None else moment.replace(tzinfo=None).isoformat(timespec="microseconds"))
         self._fraction = fraction
 
     def human_readable(self) -> str:

@@ -104,6 +104,7 @@ def test_a_whole_second_has_no_fraction_and_moments_are_sorted_by_it() -> None:
     assert Moment(part, fraction=True).human_readable() == "2017-05-02 10:26:48.123456"
     assert Moment(part).human_readable() == "2017-05-02 10:26:48"
     assert Moment(part, fraction=True).machine_readable() == "2017-05-02T10:26:48Z"
+    assert Moment(part.replace(year=1)).machine_readable() == "0001-05-02T10:26:48Z"
     assert sorted([Moment(part), Moment(None), Moment(whole)])[1:] == [Moment(whole), Moment(part)]
 
 
