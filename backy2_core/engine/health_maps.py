@@ -23,10 +23,11 @@ from backy2_core.engine.pace import Paced
 from backy2_core.engine.seals import UnsealedError
 from backy2_core.engine.stored_map import StoredMap, batches, read_stored_map
 from backy2_core.errors import DamageError
-from backy2_core.model.blob import SPARSE, BlobId, BlobRecord, BlobState, StoreId
+from backy2_core.model.blob import LOST, SPARSE, BlobId, BlobRecord, BlobState, StoreId
 from backy2_core.model.segment import (
     ENTRY_BYTES,
     LEAF_BYTES,
+    LOST_LEAF,
     NO_LEAF,
     SEGMENT_BLOCKS,
     SegmentId,
@@ -67,7 +68,9 @@ class _Facts(NamedTuple):
 
 
 _HARMED = "it uses a blob that is damaged or missing"
-"""The one fault that is not of the segment itself."""
+_LOST = "the backup never had a block"
+_OF_BLOCKS = ("", _HARMED, _LOST)
+"""Faults of the blocks alone: the segment is as it was written, and no copy of the database has a better one."""
 _ABSENT = _Facts(0, 0, 0, None, "a segment of its block map is missing")
 
 
@@ -172,7 +175,7 @@ class _Checking:
         records = meta.read_blobs(wanted) if wanted else {}
         for row in rows:
             facts, at = _look(row.data, records, self._broken)
-            if facts.fault in ("", _HARMED) and digests.get(row.id) != digest_of(row.data):
+            if facts.fault in _OF_BLOCKS and digests.get(row.id) != digest_of(row.data):
                 facts, at = facts._replace(fault="a segment of its block map was changed"), ""
             self._table[row.id] = self._numbers.setdefault(facts, len(self._facts))
             if self._table[row.id] == len(self._facts):
@@ -226,7 +229,7 @@ class _Checking:
         if not is_finished(self._engine, version):
             return
         self.health.damaged_versions.add(version.uid, reason)
-        new = [segment for segment, why in bad.items() if why != _HARMED and segment not in self._counted]
+        new = [segment for segment, why in bad.items() if why not in _OF_BLOCKS and segment not in self._counted]
         for segment in new:
             self.health.broken_segments.add(str(segment), self._reasons.get(segment) or bad[segment])
         self._counted.add_all(new)
@@ -254,17 +257,17 @@ def _look(data: bytes, records: Mapping[BlobId, BlobRecord], broken: IdSet) -> t
                 reason = "the blobs of a segment differ in size"
             else:
                 size = record.size
-        if reason and fault in ("", _HARMED):
+        if reason and fault in _OF_BLOCKS:
             fault, at = reason, f"blob {blob}" if record is None else f"blob {record.uid}"
     return _Facts(blocks, size, last, store, fault), at
 
 
 def _fault(blob: int, leaf: bytes, record: BlobRecord | None, broken: IdSet) -> str:
     """Why a block cannot be had that is no sparse one; empty if it can, as far as the records tell."""
-    if blob == SPARSE:
+    if blob == LOST and leaf == LOST_LEAF:
+        return _LOST
+    if blob <= SPARSE:
         return "an entry of its block map was changed"
-    if blob < 0:
-        return "the backup never had a block"
     if record is None:
         return "the record of a blob is missing"
     if blob in broken or record.state is BlobState.DAMAGED:

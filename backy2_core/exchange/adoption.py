@@ -24,7 +24,7 @@ from backy2_core.engine.survey import Survey, survey
 from backy2_core.errors import BlobNotFoundError, ExchangeError, NotFoundError, RefusedError, VersionExistsError
 from backy2_core.exchange.arrival import arrive
 from backy2_core.exchange.arriving import ArrivingBlock
-from backy2_core.exchange.decision import AdoptedVersion, Deciding, failed, usable_rows
+from backy2_core.exchange.decision import AdoptedVersion, Deciding, Decision, failed, usable_rows
 from backy2_core.exchange.inspection import BLOB_UID, Defaults, Findings
 from backy2_core.exchange.translation import arriving_blocks, arriving_version
 from backy2_core.model.blob import BlobUid
@@ -85,18 +85,24 @@ def require_blobs(data: DataBackend, original: OriginalDatabase) -> None:
 def finish(engine: Engine, original: OriginalDatabase | None) -> None:
     """Declare that the original is not used any more: from now on cleanups delete its blobs too, once no version needs them.
 
-    Refused while ``original`` (where it still is) has versions that were never taken over.
+    Refused while ``original`` (where it still is) has versions that were never taken over, or that would come whole now.
     """
     defaults = Defaults(engine.options.block_size, engine.options.hash_function)
     deciding = Deciding(original, defaults, engine.meta) if original else None
     decisions = [deciding.decide(version) for version in original.versions()] if original and deciding else []
-    missing = [decision.outcome.uid for decision in decisions if decision.findings is not None]
+    missing = [decision.outcome.uid for decision in decisions if _brings_something(decision)]
     if missing:
         raise RefusedError(
             f"{len(missing)} versions of {original.location if original else ''} are not here, such as {missing[0]}. Their"
             " blobs would be nobody's. Run `backy2 adopt` again first."
         )
     finish_take_over(engine.data)
+
+
+def _brings_something(decision: Decision) -> bool:
+    """True if another adoption would help: what is here as damaged as it would come again is all that there is of it."""
+    is_here = decision.here is not None and bool(decision.here.digest)
+    return decision.findings is not None and not (is_here and decision.findings.damaged)
 
 
 def _some_uids(original: OriginalDatabase) -> Iterator[BlobUid]:

@@ -259,6 +259,28 @@ def test_a_version_that_was_incomplete_comes_whole_once_the_original_finished_it
     plain.restores_to({uid: plain.original.good[uid]})
 
 
+def test_a_version_whose_rows_contradict_each_other_does_not_keep_the_take_over_open_for_ever(plain):
+    uid = plain.original.uids["a1"]
+    plain.sql("CREATE TABLE kept AS SELECT * FROM blocks WHERE version_uid = ? AND id = 3", uid)
+    plain.sql("DELETE FROM blocks WHERE version_uid = ? AND id = 3", uid)
+    assert plain.outcomes()[uid] == "damaged"
+    assert plain.call("adopt", "--finish")[0] == 0
+    plain.sql("INSERT INTO blocks SELECT * FROM kept")
+    assert plain.call("adopt", "--finish")[0] == REFUSED
+    assert plain.outcomes()[uid] == "valid"
+    assert plain.call("adopt", "--finish")[0] == 0
+
+
+def test_a_block_that_the_original_never_had_is_damage_of_the_version_and_not_of_the_database(plain):
+    uid = plain.original.uids["a1"]
+    plain.sql("DELETE FROM blocks WHERE version_uid = ? AND id = 3", uid)
+    plain.outcomes()
+    code, out, _ = plain.call("check", "-f", "value", "-c", "what", "-c", "verdict")
+    assert code == DAMAGE
+    verdicts = dict(line.split() for line in out.splitlines())
+    assert (verdicts["versions"], verdicts["segments"]) == ("damage", "ok")
+
+
 def test_what_comes_after_the_take_over_was_finished_opens_it_again(plain):
     uid = plain.original.uids["a1"]
     plain.sql("CREATE TABLE later AS SELECT * FROM versions WHERE uid = ?", uid)
