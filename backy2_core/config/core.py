@@ -11,6 +11,7 @@ from backy2_core.contracts.settings import Setting, SettingType
 from backy2_core.model.block import DEFAULT_BLOCK_SIZE, MAX_BLOCK_SIZE, MIN_BLOCK_SIZE
 
 MIB = 1024 * 1024
+MOST_WORKERS = 512
 
 CORE_SETTINGS = (
     Setting(
@@ -158,7 +159,9 @@ class CoreSettings:
 
 
 def core_settings(values: Mapping[str, Any]) -> CoreSettings:
-    """Put the values of :data:`CORE_SETTINGS` into their class; raises :class:`ValueError` for a block size too big."""
+    """Put the values of :data:`CORE_SETTINGS` into their class; raises :class:`ValueError` for a value too big."""
+    if values["workers"] > MOST_WORKERS:
+        raise ValueError(f"workers {values['workers']} are too many; the most are {MOST_WORKERS}")
     if values["block_size"] > MAX_BLOCK_SIZE:
         raise ValueError(f"block_size {values['block_size']} is too big; the most is {MAX_BLOCK_SIZE // MIB}M")
     return CoreSettings(

@@ -59,6 +59,11 @@ def default_values(values: Mapping[str, str]) -> dict[str, str]:
 
 
 def encrypts(values: Mapping[str, str]) -> bool:
-    """True if ``[DEFAULTS]`` mean that new blocks are to be encrypted: a key alone did, unless the version is 0."""
-    version = values.get("encryption_version", "1" if MASTER_KEY in values else _NO_ENCRYPTION)
-    return version.strip() != _NO_ENCRYPTION
+    """True if ``[DEFAULTS]`` mean that new blocks are to be encrypted: a key alone did, unless the version is 0.
+
+    Raises :class:`ValueError` for a version that the original never had.
+    """
+    version = values.get("encryption_version", "1" if MASTER_KEY in values else _NO_ENCRYPTION).strip()
+    if "%" not in version and version not in (_NO_ENCRYPTION, "1"):
+        raise ValueError(f"key encryption_version: {version!r} is none that the original had; expected 0 or 1")
+    return version != _NO_ENCRYPTION

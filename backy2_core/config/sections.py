@@ -48,7 +48,7 @@ def translate(origin: str, raw: Mapping[str, Mapping[str, str]]) -> dict[str, Se
         sections[name] = Section(name, written, values)
     _check_variables(origin, raw)
     _move_keys(origin, sections)
-    _add_default_values(sections)
+    _add_default_values(origin, sections)
     return sections
 
 
@@ -115,11 +115,15 @@ def _move_keys(origin: str, sections: dict[str, Section]) -> None:
         sections[name] = replace(section, elsewhere={**section.elsewhere, key: holder})
 
 
-def _add_default_values(sections: dict[str, Section]) -> None:
+def _add_default_values(origin: str, sections: dict[str, Section]) -> None:
     """An original file is one that has a section of the original, and not ours in the place of its ``[DEFAULTS]``."""
     core = sections.get("backy2") or Section("backy2", "DEFAULTS", {})
     if core.written == "DEFAULTS" and any(section.written in legacy.SECTIONS for section in sections.values()):
-        sections["backy2"] = replace(core, values={**legacy.default_values(core.values), **core.values})
+        try:
+            defaults = legacy.default_values(core.values)
+        except ValueError as error:
+            raise ConfigError(f"{origin}, section [{core.written}], {error}") from error
+        sections["backy2"] = replace(core, values={**defaults, **core.values})
 
 
 def _check_variables(origin: str, raw: Mapping[str, Mapping[str, str]]) -> None:

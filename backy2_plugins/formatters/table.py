@@ -45,7 +45,7 @@ class HeadedTableFormatter(TableFormatter):
         """Write a table with a line for each row."""
         drawn = io.StringIO()
         super().emit_list(column_names, data, drawn, parsed_args)
-        stdout.write(_without_header(drawn.getvalue()) if header_is_skipped(parsed_args) else drawn.getvalue())
+        self._write(drawn.getvalue(), stdout, parsed_args)
 
     def emit_one(
         self, column_names: Sequence[str], data: Sequence[Any], stdout: TextIO, parsed_args: argparse.Namespace
@@ -53,7 +53,13 @@ class HeadedTableFormatter(TableFormatter):
         """Write a table with a line for each field."""
         drawn = io.StringIO()
         super().emit_one(column_names, data, drawn, parsed_args)
-        stdout.write(_without_header(drawn.getvalue()) if header_is_skipped(parsed_args) else drawn.getvalue())
+        self._write(drawn.getvalue(), stdout, parsed_args)
+
+    @staticmethod
+    def _write(table: str, stdout: TextIO, parsed_args: argparse.Namespace) -> None:
+        # A name may come from anywhere; what it holds must not command the terminal.
+        tame = "".join(char if char.isprintable() or char == "\n" else "?" for char in table)
+        stdout.write(_without_header(tame) if header_is_skipped(parsed_args) else tame)
 
 
 def _without_header(table: str) -> str:

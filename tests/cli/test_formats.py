@@ -149,3 +149,10 @@ def test_the_options_of_a_formatter_come_with_it(backy: Backy) -> None:
     assert backy.ok("ls", "-f", "json", "--noindent") == "[]\n"
     assert "--quote" in backy.ok("ls", "-f", "csv", "--help")
     assert backy.call("ls", "-f", "csv", "--noindent").code == 2
+
+
+def test_a_name_does_not_command_the_terminal(backy: Backy) -> None:
+    name = "vm\x1b[31m\x07"
+    backy.backup(name=name)
+    assert "vm?[31m?" in backy.ok("ls")
+    assert json.loads(backy.ok("ls", "-f", "json"))[0]["name"] == name

@@ -283,3 +283,13 @@ def text(name: str) -> str:
 def test_messages_name_what_the_file_says(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"section \[DataBackend\], key paht is not known. Did you mean path"):
         load(tmp_path, "[DataBackend]\npaht: /a\n").plugin_settings("data_backend", [PATH])
+
+
+def test_an_encryption_version_that_never_was_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"\[DEFAULTS\], key encryption_version: '7'.*0 or 1"):
+        load(tmp_path, ORIGINAL.replace("encryption_version: 0", "encryption_version: 7"))
+
+
+def test_more_workers_than_a_machine_can_have_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="workers 100000"):
+        load(tmp_path, "[backy2]\nworkers = 100000\n")

@@ -34,7 +34,7 @@ class Import(RecordVerb):
     refused with the number of the line, and changes nothing. The version keeps its uid. Its
     blobs must be in the store already; new backups share them only after a scrub has found them
     there. A version that was damaged or incomplete where it comes from arrives as damaged, with
-    exit code 20. Prints the version; under -m only its uid.
+    exit code 20. An empty database is set up. Prints the version; under -m only its uid.
     """
 
     example = """
