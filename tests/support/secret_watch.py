@@ -59,7 +59,9 @@ class SecretWatch:
     def know_bytes(self, raw: bytes) -> None:
         """A key."""
         if any(raw):  # a key of zeros looks like many a number
-            self.secrets |= {raw.hex(), raw.hex().upper(), repr(raw)[2:-1], base64.b64encode(raw).decode()}
+            self.secrets |= {raw.hex(), raw.hex().upper(), base64.b64encode(raw).decode()}
+        if len(set(raw)) > 1:  # so many equal characters may underline something
+            self.secrets.add(repr(raw)[2:-1])
 
     def look(self, place: str, text: str | bytes | None) -> None:
         """Note every secret in a text."""

@@ -12,7 +12,7 @@ import pytest
 from tests.faults.conftest import empty_database, site
 from tests.tamper.world import World, make_world
 
-KEY = "5e" * 32
+KEY = "5e17c0de" * 8
 __all__ = ["empty_database", "site", "whole", "world"]
 _MEMORY = Path("/dev/shm")
 

@@ -88,4 +88,6 @@ def _open_files(pid: int) -> dict[str, str]:
 
 
 def _numbers(pid: int, folder: Path) -> list[str]:
-    return [number for number, name in _open_files(pid).items() if str(folder) in name]
+    # A file with a name may be there for a moment: the library tries whether the folder can be written to.
+    found = _open_files(pid).items()
+    return [number for number, name in found if str(folder) in name and name.endswith("(deleted)")]
