@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from backy2_core.contracts.transform import Sealed, Transform
 from backy2_core.engine.chain import Chain, describe
-from backy2_core.errors import TransformError
+from backy2_core.errors import BlobDamagedError
 from backy2_core.model.blob import BlobId, BlobRecord, BlobState, BlobUid, StoreId
 
 
@@ -97,16 +97,16 @@ def test_the_key_of_a_chain_is_that_of_its_step_with_a_key():
 
 
 @pytest.mark.parametrize("spec", ["nonsense", "{", "[1]", '[["tail-one"]]', '[["tail-one", 3]]', "null"])
-def test_a_recorded_chain_that_cannot_be_read_is_an_error_of_transforms(spec):
+def test_a_recorded_chain_that_cannot_be_read_is_damage_of_its_record(spec):
     sealed = Chain([("tail-one", Tail(1))], make).seal(memoryview(b"abc"))
     record = recorded(sealed, 3)
     broken = BlobRecord(**{name: getattr(record, name) for name in BlobRecord.__slots__} | {"transforms": spec})
-    with pytest.raises(TransformError):
+    with pytest.raises(BlobDamagedError):
         Chain([], make).unseal(broken, sealed.data)
 
 
 @given(st.binary(min_size=1, max_size=24), st.binary(min_size=12, max_size=20))
-def test_an_envelope_that_does_not_fit_is_an_error_of_transforms(envelope, block):
+def test_an_envelope_that_does_not_fit_is_damage_of_its_record(envelope, block):
     """An edited record must not end in an error that names nothing."""
     chain = Chain([("tail-one", Tail(2)), ("tail-two", Tail(3))], make)
     sealed = chain.seal(memoryview(block))
@@ -118,7 +118,7 @@ def test_an_envelope_that_does_not_fit_is_an_error_of_transforms(envelope, block
         at += 4 + lengths[-1]
     fits = len(lengths) == 2 and at == len(envelope)
     if not fits:
-        with pytest.raises(TransformError):
+        with pytest.raises(BlobDamagedError):
             Chain([], make).unseal(edited, sealed.data)
 
 
