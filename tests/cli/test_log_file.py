@@ -213,7 +213,7 @@ def test_the_file_may_be_rotated_under_a_running_backup(slow: Backy) -> None:
 
 
 def test_libraries_are_recorded_from_warnings_on(tmp_path: Path, logging_to: Logging) -> None:
-    library = logging.getLogger("some.library")
+    library = logging.getLogger("strange.package")
     library.info("chatter")
     library.warning("trouble")
     logging.getLogger("backy2_plugins.test").debug("detail")
