@@ -101,7 +101,7 @@ def _check_markers(engine: Engine) -> list[VersionUid]:
         raise StoreIdentityError(
             f"The store at {engine.data.location} holds {len(unknown)} versions that the database does not know, such as"
             f" {unknown[0]}: this database is empty, another one's, or older than the store. Nothing was deleted. Use the"
-            " right database, or restore a newer copy of it."
+            " right database; if this is it, `backy2 recover` takes in what the store knows."
         )
     return [uid for uid in marked if known[uid].state is VersionState.PURGED]
 
