@@ -21,12 +21,9 @@ from backy2_core.engine.copy_map import CopiedMap
 from backy2_core.engine.lookup import get_version
 from backy2_core.engine.seals import content_digest
 from backy2_core.errors import DamageError, DataBackendError
-from backy2_core.model.version import Statistics, Version, VersionFilter, VersionState, VersionUid
+from backy2_core.model.version import FINISHED, Statistics, Version, VersionFilter, VersionState, VersionUid
 
 log = logging.getLogger(__name__)
-
-FINISHED = frozenset({VersionState.VALID, VersionState.DAMAGED})
-"""States of versions that have a copy."""
 
 
 def write_copy(

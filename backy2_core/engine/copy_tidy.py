@@ -13,7 +13,7 @@ from collections.abc import Collection
 from dataclasses import replace
 
 from backy2_core.engine.context import Engine
-from backy2_core.engine.copies import FINISHED, current_head, read_copy, write_copy
+from backy2_core.engine.copies import current_head, read_copy, write_copy
 from backy2_core.engine.copy_document import Document
 from backy2_core.engine.copy_files import delete_pack, marked_versions, read_file, read_head, stored_packs
 from backy2_core.engine.lease import Lease
@@ -21,7 +21,7 @@ from backy2_core.engine.requests import CleanupResult
 from backy2_core.engine.store import store_of
 from backy2_core.errors import DamageError
 from backy2_core.model.job import JobKind, JobState
-from backy2_core.model.version import Version, VersionFilter, VersionUid
+from backy2_core.model.version import FINISHED, Version, VersionFilter, VersionUid
 
 log = logging.getLogger(__name__)
 

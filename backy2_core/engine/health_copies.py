@@ -15,14 +15,13 @@ from backy2_core.engine.copies import current_head
 from backy2_core.engine.copy_document import decode_document
 from backy2_core.engine.copy_files import marked_versions, read_file, read_head, stored_packs
 from backy2_core.engine.health_lines import Faults
-from backy2_core.engine.health_maps import FINISHED
 from backy2_core.engine.lease import Lease
 from backy2_core.engine.pace import Paced
 from backy2_core.engine.pool import WorkerPool
 from backy2_core.engine.seals import content_digest
 from backy2_core.engine.stored_map import batches
 from backy2_core.errors import DamageError
-from backy2_core.model.version import Version, VersionFilter, VersionState, VersionUid
+from backy2_core.model.version import FINISHED, Version, VersionFilter, VersionState, VersionUid
 
 _AT_A_TIME = 64
 _SHARE = (0.95, 1.0)

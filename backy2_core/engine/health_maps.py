@@ -35,9 +35,7 @@ from backy2_core.model.segment import (
     digest_of,
     segment_blocks,
 )
-from backy2_core.model.version import Version, VersionFilter, VersionState, VersionUid
-
-FINISHED = frozenset({VersionState.VALID, VersionState.DAMAGED})
+from backy2_core.model.version import FINISHED, Version, VersionFilter, VersionState, VersionUid
 
 _SEGMENTS_A_BATCH = 64
 _ENTRY = struct.Struct(f"<q{LEAF_BYTES}s")

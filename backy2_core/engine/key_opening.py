@@ -15,14 +15,13 @@ from backy2_core.engine.key_sample import sealed_blobs
 from backy2_core.engine.keyring import StoreKeyring, new_store_key
 from backy2_core.engine.seals import former_document, render_former
 from backy2_core.errors import ConfigError, KeyringError
-from backy2_core.model.version import VersionFilter, VersionState
+from backy2_core.model.version import FINISHED, VersionFilter
 
 log = logging.getLogger(__name__)
 
 _DOCUMENTS = "versions/"
 _MOST_DOCUMENTS = 200
 _MOST_VERSIONS = 20
-_FINISHED = frozenset({VersionState.VALID, VersionState.DAMAGED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +162,7 @@ def _make(place: KeyPlace, keys: Sequence[ConfiguredKey]) -> None:
 
 def _seal_what_is_there(place: KeyPlace, ring: StoreKeyring) -> str:
     """Seal the versions that were made before there was this key; the name of the document with their seals."""
-    versions = list(place.meta.versions(VersionFilter(states=_FINISHED)))
+    versions = list(place.meta.versions(VersionFilter(states=FINISHED)))
     name = former_document(ring)
     if versions:
         place.data.write_document(name, render_former(ring, versions))

@@ -11,18 +11,17 @@ from backy2_core.engine.key_wrap import WRAPPED_EXTRA_BYTES, unwrap
 from backy2_core.engine.stored_map import batches
 from backy2_core.model.blob import BlobRecord, BlobState, StoreId
 from backy2_core.model.segment import SegmentId, blob_ids
-from backy2_core.model.version import Version, VersionFilter, VersionState
+from backy2_core.model.version import FINISHED, Version, VersionFilter
 
 _SEGMENTS = 64
 _BATCH = 16
-_FINISHED = frozenset({VersionState.VALID, VersionState.DAMAGED})
 _V1_CHAIN = f'[["{V1}",{{}}]]'
 _V1_WRAPPED_BYTES = 32 + WRAPPED_EXTRA_BYTES
 
 
 def sealed_blobs(meta: MetaBackend, store: StoreId, most_versions: int = 200) -> Iterator[BlobRecord]:
     """Records of sealed blobs of this store: of the newest versions, and of up to 64 segments spread over each."""
-    versions = sorted(meta.versions(VersionFilter(states=_FINISHED)), key=lambda version: version.date, reverse=True)
+    versions = sorted(meta.versions(VersionFilter(states=FINISHED)), key=lambda version: version.date, reverse=True)
     seen: set[SegmentId] = set()
     for version in versions[:most_versions]:
         for segments in batches(_spread(meta, version, seen), _BATCH):

@@ -12,7 +12,6 @@ from backy2_core.model.version import Version
 
 log = logging.getLogger(__name__)
 
-KEEP = "keep"
 STORE_AGAIN = "store_again"
 
 _BATCH = 64

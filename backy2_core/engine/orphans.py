@@ -9,12 +9,12 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
 
 from backy2_core.contracts.data_backend import StoredBlob
 from backy2_core.contracts.meta_backend import MetaBackend
 from backy2_core.engine.context import Engine
 from backy2_core.engine.lease import Lease
+from backy2_core.engine.stored_map import batches
 from backy2_core.model.blob import job_token_of
 from backy2_core.model.job import JobId, JobState
 
@@ -85,13 +85,8 @@ def find_orphans(engine: Engine, before: JobId | None, prefix: str = "") -> Iter
     """
     sorting = Sorting(engine.meta, before)
     looked_at = (blob for blob in engine.data.list_blobs() if blob.uid.startswith(prefix))
-    for listed in _batches(looked_at):
+    for listed in batches(looked_at, _BATCH):
         recorded = engine.meta.recorded_uids(engine.store, [blob.uid for blob in listed])
         unrecorded = [blob for blob in listed if blob.uid not in recorded]
         orphans = sorting.sort(unrecorded).orphans
         yield orphans, len(unrecorded) - len(orphans)
-
-
-def _batches(blobs: Iterator[StoredBlob]) -> Iterator[list[StoredBlob]]:
-    while batch := list(islice(blobs, _BATCH)):
-        yield batch

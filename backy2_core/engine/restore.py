@@ -18,11 +18,9 @@ from backy2_core.engine.retrieval import Retrieval
 from backy2_core.engine.stored_map import StoredMap
 from backy2_core.model.event import RestoreFinished
 from backy2_core.model.job import JobKind, Use
-from backy2_core.model.version import VersionState
+from backy2_core.model.version import FINISHED
 
 log = logging.getLogger(__name__)
-
-READABLE = frozenset({VersionState.VALID, VersionState.DAMAGED})
 
 
 def restore(engine: Engine, request: RestoreRequest) -> RestoreResult:
@@ -35,7 +33,7 @@ def restore(engine: Engine, request: RestoreRequest) -> RestoreResult:
     began = time.monotonic()
     version = get_version(engine.meta, request.uid)
     description = f"{version.uid} ({version.name}) to {request.target}"
-    with running_job(engine, JobKind.RESTORE, description, (Use(version.uid, READABLE),)) as lease:
+    with running_job(engine, JobKind.RESTORE, description, (Use(version.uid, FINISHED),)) as lease:
         stored_map = trusted_map(engine, version)
         prove_keys(engine, stored_map)
         wanted = TargetRequest(version.geometry.size_bytes, request.force, request.sparse)

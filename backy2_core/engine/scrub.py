@@ -23,9 +23,7 @@ from backy2_core.errors import UsageError
 from backy2_core.model.blob import BlobId, BlobState
 from backy2_core.model.event import ScrubFinished
 from backy2_core.model.job import JobKind, Use
-from backy2_core.model.version import VersionState
-
-_READABLE = frozenset({VersionState.VALID, VersionState.DAMAGED})
+from backy2_core.model.version import FINISHED, VersionState
 
 
 def scrub(engine: Engine, request: ScrubRequest) -> ScrubResult:
@@ -39,7 +37,7 @@ def scrub(engine: Engine, request: ScrubRequest) -> ScrubResult:
     began = time.monotonic()
     version = get_version(engine.meta, request.uid)
     description = f"{version.uid} ({version.name})"
-    with running_job(engine, JobKind.SCRUB, description, (Use(version.uid, _READABLE),)) as lease:
+    with running_job(engine, JobKind.SCRUB, description, (Use(version.uid, FINISHED),)) as lease:
         stored_map = trusted_map(engine, version)
         prove_keys(engine, stored_map)
         with ExitStack() as stack:

@@ -35,12 +35,11 @@ from backy2_core.errors import BlobNotFoundError
 from backy2_core.model.blob import UNKNOWN_SIZE, BlobId, BlobRecord, BlobState, BlobUid
 from backy2_core.model.job import JobState
 from backy2_core.model.segment import block_ids
-from backy2_core.model.version import VersionFilter, VersionState
+from backy2_core.model.version import FINISHED, VersionFilter
 
 _BATCH = 1000
 _IN_FLIGHT = 4
 """Questions that wait for the store, for each thread."""
-_FINISHED = frozenset({VersionState.VALID, VersionState.DAMAGED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,7 +254,7 @@ class _Surveying:
 def _blobs_of_finished(meta: MetaBackend) -> IdSet:
     """The blobs of all versions that came to their end, by backup, import or adoption."""
     segments, blobs = IdSet(), IdSet()
-    for version in meta.versions(VersionFilter(states=_FINISHED)):
+    for version in meta.versions(VersionFilter(states=FINISHED)):
         segments.add_all(meta.read_map(version.id))
     for rows in meta.scan_segments(with_data=True):
         for row in rows:

@@ -15,7 +15,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from backy2_core.engine.context import Engine
-from backy2_core.engine.copies import FINISHED
 from backy2_core.engine.copy_document import Document, decode_document
 from backy2_core.engine.copy_files import head_name, marked_versions
 from backy2_core.engine.lease import Lease, running_job
@@ -27,7 +26,7 @@ from backy2_core.exchange.arrival import arrive
 from backy2_core.exchange.arriving import ArrivingVersion
 from backy2_core.exchange.copied_blocks import Shelf, check_copy, copied_blocks, read_copied
 from backy2_core.model.job import JobKind, JobState
-from backy2_core.model.version import Version, VersionFilter, VersionState, VersionUid
+from backy2_core.model.version import FINISHED, Version, VersionFilter, VersionState, VersionUid
 
 log = logging.getLogger(__name__)
 

@@ -35,6 +35,10 @@ class VersionState(enum.IntEnum):
         return self in (VersionState.REMOVED, VersionState.PURGED)
 
 
+FINISHED = frozenset({VersionState.VALID, VersionState.DAMAGED})
+"""States of versions that came to their end and can be read: whole, or but for some blocks."""
+
+
 @dataclass(frozen=True, slots=True)
 class NewVersion:
     """What is known of a version when its backup begins.
