@@ -25,6 +25,7 @@ from backy2_core.contracts.meta_backend import (
 )
 from backy2_core.contracts.original import OriginalDatabase
 from backy2_core.contracts.settings import Setting, Settings, SettingType
+from backy2_core.contracts.snapshots import Changes, Snapshot, Snapshots
 from backy2_core.contracts.source import Source, Target, TargetRequest
 from backy2_core.contracts.transform import Sealed, Transform
 from backy2_core.errors import (
@@ -114,6 +115,7 @@ __all__ = [
     "BlobRow",
     "BlobState",
     "BlobUid",
+    "Changes",
     "CleanupFinished",
     "ConfigError",
     "Counts",
@@ -168,6 +170,8 @@ __all__ = [
     "SettingType",
     "Settings",
     "SingleFormatter",
+    "Snapshot",
+    "Snapshots",
     "Source",
     "SourceError",
     "Statistics",

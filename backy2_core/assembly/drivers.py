@@ -10,6 +10,7 @@ from backy2_core.contracts.data_backend import DataBackend
 from backy2_core.contracts.keyring import Keyring
 from backy2_core.contracts.meta_backend import MetaBackend
 from backy2_core.contracts.original import OriginalDatabase
+from backy2_core.contracts.snapshots import Snapshots
 from backy2_core.contracts.source import Source, Target, TargetRequest
 from backy2_core.contracts.transform import Transform
 from backy2_core.errors import ConfigError
@@ -31,6 +32,21 @@ class Drivers:
         """Open what ``url`` names for reading."""
         plugin, settings = self._source(url)
         return cast(Source, self._plugins.call(plugin, "backy2_open_source", url=url, settings=settings))
+
+    def open_snapshots(self, url: str) -> Snapshots | None:
+        """Open the snapshots of the device that ``url`` names; None where its source has none."""
+        plugin, settings = self._source(url)
+        if not self._plugins.offers(plugin, "backy2_open_snapshots"):
+            return None
+        return cast("Snapshots | None", self._plugins.call(plugin, "backy2_open_snapshots", url=url, settings=settings))
+
+    def list_sources(self, pattern: str) -> Sequence[str] | None:
+        """The URLs of all devices that ``pattern`` means; None where it names one device."""
+        plugin, settings = self._source(pattern)
+        if not self._plugins.offers(plugin, "backy2_list_sources"):
+            return None
+        found = self._plugins.call(plugin, "backy2_list_sources", pattern=pattern, settings=settings)
+        return cast("Sequence[str] | None", found)
 
     def open_target(self, url: str, request: TargetRequest) -> Target:
         """Open or make what ``url`` names for a restore."""

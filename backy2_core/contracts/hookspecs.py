@@ -19,6 +19,7 @@ from backy2_core.contracts.listener import Listener
 from backy2_core.contracts.meta_backend import MetaBackend
 from backy2_core.contracts.original import OriginalDatabase
 from backy2_core.contracts.settings import Setting, Settings
+from backy2_core.contracts.snapshots import Snapshots
 from backy2_core.contracts.source import Source, Target, TargetRequest
 from backy2_core.contracts.transform import Transform
 
@@ -41,6 +42,22 @@ def backy2_open_source(url: str, settings: Settings) -> Source:
 @hookspec(firstresult=True)
 def backy2_open_target(url: str, settings: Settings, request: TargetRequest) -> Target:
     """Source: open or make what ``url`` names for a restore. A source without it cannot be restored to."""
+    raise NotImplementedError
+
+
+@hookspec(firstresult=True)
+def backy2_open_snapshots(url: str, settings: Settings) -> Snapshots | None:
+    """Source, where it can: open the snapshots of the device that ``url`` names, so that a backup of it makes a
+    snapshot (or takes the one that ``url`` names), reads only what changed since the last one, and removes older
+    ones of its own. None if what ``url`` names has no snapshots; it is then read as it stands."""
+    raise NotImplementedError
+
+
+@hookspec(firstresult=True)
+def backy2_list_sources(pattern: str, settings: Settings) -> Sequence[str] | None:
+    """Source, where it can: the URLs of all devices that ``pattern`` means (a URL with ``*``, ``?`` or ``[...]`` in
+    the place of names), in order of their names. None if the pattern is no pattern but names one device. The last
+    part of each URL, behind the last ``/``, is the device's name."""
     raise NotImplementedError
 
 

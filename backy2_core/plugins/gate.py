@@ -38,6 +38,8 @@ ROLES = {
 RESULTS: dict[str, tuple[type, ...]] = {
     "backy2_open_source": (api.Source,),
     "backy2_open_target": (api.Target,),
+    "backy2_open_snapshots": (api.Snapshots,),
+    "backy2_list_sources": (list, tuple),
     "backy2_open_data_backend": (api.DataBackend,),
     "backy2_open_meta_backend": (api.MetaBackend,),
     "backy2_open_original": (api.OriginalDatabase,),
@@ -46,6 +48,9 @@ RESULTS: dict[str, tuple[type, ...]] = {
     "backy2_make_formatter": (api.ListFormatter, api.SingleFormatter),
 }
 """By hook: what it must return, one of these."""
+
+MAY_RETURN_NONE = frozenset({"backy2_open_snapshots", "backy2_list_sources"})
+"""Hooks by which a plugin may say that it cannot do this for what it was asked."""
 
 
 def check_object(plugin: object) -> int:
@@ -99,9 +104,9 @@ def check_command(command: object) -> None:
 def check_result(hook: str, result: object) -> None:
     """Refuse a hook's result that is not of the role's class."""
     expected = RESULTS.get(hook)
-    if expected is None or isinstance(result, expected):
+    if expected is None or isinstance(result, expected) or (result is None and hook in MAY_RETURN_NONE):
         return
-    names = " or ".join(f"backy2_core.api.{cls.__name__}" for cls in expected)
+    names = " or ".join(cls.__name__ if cls in (list, tuple) else f"backy2_core.api.{cls.__name__}" for cls in expected)
     raise Unusable(f"{hook} returned {_describe(result)}, expected an instance of {names}")
 
 
