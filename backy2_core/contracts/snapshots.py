@@ -18,8 +18,8 @@ class Snapshot:
 
     ``name`` is what people call it. ``identity`` is a text that no other snapshot has, on no other device, ever:
     neither one of the same name made later, nor one of a device that was made anew under the same name. It is the
-    ``identity`` of the source that is opened by ``url``. ``created`` is aware, in UTC. ``own`` is True if this program made it for a backup and
-    it may be removed when no backup needs it any more.
+    ``identity`` of the source that is opened by ``url``. ``created`` is aware, in UTC. ``own`` is True if this
+    program made it for a backup, so that it may be removed when no backup needs it any more.
     """
 
     name: str
@@ -48,7 +48,8 @@ class Snapshots(ABC):
     """The snapshots of one device, open for making, comparing and removing them.
 
     Threads: for one thread at a time. Errors of the system or a library become
-    :class:`backy2_core.errors.SourceError`, with the URL in the message. Other programs may make and remove snapshots meanwhile.
+    :class:`backy2_core.errors.SourceError`, with the URL in the message. Other programs may make and remove snapshots
+    meanwhile.
     """
 
     @property
