@@ -87,7 +87,7 @@ class Snapshots(ABC):
         """Remove one whose ``own`` is True.
 
         One that is not there any more is no error, and one of the same name but of another identity stays. Raises
-        :class:`SourceError` where others use it, a clone for one.
+        :class:`SourceError` where others use it, a clone for one, and for one that is not own; it stays then.
         """
 
     @abstractmethod
