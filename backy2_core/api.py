@@ -99,6 +99,27 @@ API_VERSION = 1
 """Grows with every change of a contract or a hook that an author can notice."""
 API_AGE = 0
 """How many versions back a plugin may have been written for and still work."""
+PROVISIONAL = frozenset(
+    {
+        "BlobRow",
+        "DoomedBlob",
+        "KeptSegment",
+        "MetaBackend",
+        "NewBlob",
+        "NewJob",
+        "NewSegment",
+        "NewVersion",
+        "SegmentRow",
+        "StoreInfo",
+        "StoredSegment",
+        "Sweep",
+        "blob_ids",
+        "digest_of",
+        "segment_count",
+    }
+)
+"""Names that may change in any release until 1.0, without ``API_VERSION`` growing: the meta backend's contract, and the
+values that only it takes or gives."""
 
 __all__ = [
     "API_AGE",
@@ -155,6 +176,7 @@ __all__ = [
     "OriginalBlock",
     "OriginalDatabase",
     "OriginalVersion",
+    "PROVISIONAL",
     "PluginError",
     "RefusedError",
     "RestoreFinished",

@@ -15,9 +15,9 @@ from backy2_core.model.blob import BlobUid
 class DataCapabilities:
     """What this store is good at; the engine and the conformance kit go by it, never by a name.
 
-    ``threads``: concurrent calls that serve it best. ``max_blob_bytes``: the largest blob it takes. ``persistent``:
-    False where blobs are gone (or were never kept) when the object is closed. ``readable``: False where what is put
-    cannot be got back (a sink for measuring).
+    ``threads``: concurrent calls that serve it best, at least 1. ``max_blob_bytes``: the largest blob it takes, at least
+    64 MiB. ``persistent``: False where blobs are gone (or were never kept) when the object is closed. ``readable``: False
+    where what is put cannot be got back (a sink for measuring).
     """
 
     threads: int = 2
@@ -44,29 +44,39 @@ class DataBackend(ABC):
     - Read after write: once :meth:`put` returned, :meth:`get` and :meth:`list_blobs` of the same object see the blob;
       once :meth:`flush` returned, those of every other process too.
     - Durable: once :meth:`flush` returned, every blob whose :meth:`put` returned before :meth:`flush` was called
-      survives a power loss. Until then it may be gone. Documents are durable when their call returns.
+      survives a power loss. Until then it may be gone. Documents are durable when their call returns, and durably gone
+      when :meth:`delete_document` returns.
     - Never overwritten: :meth:`put` of a uid that is there raises :class:`BlobExistsError` and changes nothing, at
       the latest in :meth:`flush`. A store that cannot check atomically may rely on uids being unique.
 
     Threads: all methods may be called from several threads at once, except :meth:`close`.
 
-    Errors: everything becomes :class:`backy2_core.errors.DataBackendError` or a subclass, with the uid or the path in the
-    message, and ``retryable`` set where the same call may succeed later.
+    Buffers belong to the caller, who may change or release them as soon as the call returned: none is kept, nor a view of
+    one. They may be a part of a larger one, and that of a :meth:`put` may be read-only.
+
+    Errors: everything becomes :class:`backy2_core.errors.DataBackendError` or a subclass, with the uid, the name of the
+    document or the :attr:`location` in the message, and ``retryable`` set where the same call may succeed later: while
+    the store cannot be reached, for one, or does not answer in time. No call waits for ever. Where the store cannot be
+    reached, nothing is said to be missing, to be there or to be damaged.
     """
 
     @property
     @abstractmethod
     def capabilities(self) -> DataCapabilities:
-        """What this store is good at; does not change."""
+        """What this store is good at; does not change, and can be asked for after closing too."""
 
     @property
     @abstractmethod
     def location(self) -> str:
-        """Where the store is, for messages; without secrets."""
+        """Where the store is, for messages; without secrets. Can be asked for after closing too."""
 
     @abstractmethod
     def put(self, uid: BlobUid, data: memoryview) -> None:
-        """Store ``data`` under ``uid``. The buffer belongs to the caller and must not be kept."""
+        """Store ``data``, which may be empty, under ``uid``: letters and digits, 32 of them in ours and the original's; case matters.
+
+        More than ``max_blob_bytes`` are refused with a :class:`DataBackendError` that is not retryable, and nothing is
+        stored.
+        """
 
     @abstractmethod
     def flush(self) -> None:
@@ -77,7 +87,7 @@ class DataBackend(ABC):
 
     @abstractmethod
     def get(self, uid: BlobUid, buffer: memoryview) -> int:
-        """Read the blob into ``buffer``, return its length in bytes.
+        """Read the blob into the beginning of ``buffer``, leave the rest as it is, return the length in bytes.
 
         Raises :class:`BlobNotFoundError` if there is none, and :class:`BlobDamagedError` if it is longer than the buffer
         or the store itself finds its bytes damaged. A time-out or an unreachable store is neither.
@@ -85,24 +95,28 @@ class DataBackend(ABC):
 
     @abstractmethod
     def stored_size(self, uid: BlobUid) -> int:
-        """Length of the blob in bytes; raises :class:`BlobNotFoundError`."""
+        """Length of the blob in bytes; raises :class:`BlobNotFoundError` if there is none."""
 
     @abstractmethod
     def delete(self, uids: Sequence[BlobUid]) -> None:
-        """Delete these blobs. One that is not there is no error."""
+        """Delete these blobs. One that is not there is no error. What was put and not flushed is deleted too."""
 
     @abstractmethod
     def list_blobs(self) -> Iterator[StoredBlob]:
-        """Every blob, in no order, without holding all in memory.
+        """Every blob, in no order, one after the other.
 
-        A blob put or deleted while the listing runs may be in it or not; every other blob is in it exactly once.
+        A blob put or deleted while the listing runs may be in it or not; every other blob is in it exactly once. It may
+        be left unfinished, and several may run at once. There may be a hundred million: they are not to be held in
+        memory, which no test of the suite can see.
         """
 
     @abstractmethod
     def write_document(self, name: str, data: bytes) -> None:
-        """Store a small document, replacing one of that name atomically; durable on return.
+        """Store a small document (it may be empty, and has seldom more than a MiB), replacing one of that name
+        atomically; durable on return.
 
-        Names are ``[a-z0-9._-]+``, with ``/`` between parts.
+        Names are ``[a-z0-9._-]+`` with ``/`` between parts, at most 100 characters a part and 400 in all. No part is ``.``
+        or ``..``, and no name is the folder of another. No other names are passed, so they need not be refused.
         """
 
     @abstractmethod
@@ -111,11 +125,15 @@ class DataBackend(ABC):
 
     @abstractmethod
     def read_document(self, name: str) -> bytes | None:
-        """The document, or None."""
+        """The document, or None if there is none."""
 
     @abstractmethod
     def list_documents(self, prefix: str) -> Iterator[str]:
-        """Names of the documents that begin with ``prefix``, in no order."""
+        """Names of the documents that begin with ``prefix``, which may end within a part or be empty; in no order.
+
+        A document made or deleted while the listing runs may be in it or not; every other is in it exactly once. Blobs are
+        no documents.
+        """
 
     @abstractmethod
     def delete_document(self, name: str) -> None:
@@ -123,7 +141,10 @@ class DataBackend(ABC):
 
     @abstractmethod
     def close(self) -> None:
-        """Release everything; blobs that were not flushed may be dropped. Calling it twice does nothing."""
+        """Release everything; blobs that were not flushed may be dropped. Calling it twice does nothing.
+
+        Any other call behind it raises :class:`DataBackendError` and changes nothing.
+        """
 
     def __enter__(self) -> Self:
         return self

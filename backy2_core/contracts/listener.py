@@ -16,7 +16,8 @@ class Listener(ABC):
 
     @abstractmethod
     def notify(self, event: Event) -> None:
-        """Take note of ``event``; should return soon, the command waits for it. Unknown event classes must be ignored."""
+        """Take note of ``event``; must return within seconds, the command waits for it, also where whoever is told does not
+        answer. Events come in any order and more than once; unknown event classes must be ignored."""
 
     def close(self) -> None:
-        """Called once, when the command ends."""
+        """Called once, when the command ends, also where there was no event."""

@@ -111,16 +111,23 @@ class Sweep:
 
 
 class MetaBackend(ABC):
-    """The database. Each method is one transaction, or for iterators one a batch; all are serialisable.
+    """The database. This contract is provisional until 1.0: it may change in any release, see ``api.PROVISIONAL``.
 
-    Threads: any method may be called from any thread, several at once, except :meth:`close`.
+    Each method is one transaction, or for iterators one a batch; all are serialisable. What a method changed is durable
+    when it returns: it survives a power loss.
 
-    Errors: everything becomes :class:`backy2_core.errors.MetaBackendError` or a named subclass, ``retryable`` set where the
-    same call may succeed later. A method that raised has changed nothing. A version that is to be changed and is not there
-    is a :class:`NotFoundError`; for protection, expiry and tags one that was removed is not there.
+    Threads: any method may be called from any thread, several at once, except :meth:`close`. Several objects, also of
+    several hosts, may have one database open. An iterator may be left unfinished, and others may write while it runs.
+
+    Errors: everything becomes :class:`backy2_core.errors.MetaBackendError` or a named subclass, with :attr:`location` or
+    the thing concerned in the message, ``retryable`` set where the same call may succeed later: while the database cannot
+    be reached, for one, or does not answer in time. No call waits for ever. A method that raised has changed nothing. A
+    version that is to be changed and is not there is a :class:`NotFoundError`; for protection, expiry and tags one that
+    was removed is not there.
 
     Leases: methods that take a ``job`` raise :class:`backy2_core.errors.JobLostError` unless that job is ``live``, in the
-    same transaction, and conflict with a transaction that makes it ``expired``. Time is the database's own clock.
+    same transaction, and conflict with a transaction that makes it ``expired``. Time is the database's own clock (no test
+    of the suite can turn it back).
 
     Condemning: *condemned* is a mark beside a row's state, with a *stamp* (the highest job id given out so far, so that
     a job began before the mark exactly if its id is not above the stamp) and a *generation* that grows with every mark.
@@ -131,7 +138,7 @@ class MetaBackend(ABC):
     @property
     @abstractmethod
     def location(self) -> str:
-        """Where the database is, for messages; without secrets."""
+        """Where the database is, for messages; without secrets. Can be asked for after closing too."""
 
     @abstractmethod
     def schema_state(self) -> SchemaState:
@@ -139,11 +146,15 @@ class MetaBackend(ABC):
 
     @abstractmethod
     def initialise(self) -> None:
-        """Make the schema, or bring an old one up to date; does nothing to a current one. Safe if two do it at once."""
+        """Make the schema, or bring an old one up to date; does nothing to a current one. Safe if two do it at once.
+
+        Until then every other method but :meth:`schema_state` and :meth:`close` raises
+        :class:`backy2_core.errors.SchemaError`, whose message names ``backy2 initdb``.
+        """
 
     @abstractmethod
     def close(self) -> None:
-        """Release everything. Calling it twice does nothing."""
+        """Release everything. Calling it twice does nothing. Any other call behind it raises :class:`MetaBackendError`."""
 
     # -- stores
 

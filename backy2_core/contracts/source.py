@@ -14,21 +14,21 @@ from backy2_core.model.extent import Extent
 class Source(ABC):
     """A device opened for reading.
 
-    Threads: :meth:`read_into` is called from several threads at once; the others from one at a time. The size does not
-    change while it is open. Errors of the system or a library become :class:`backy2_core.errors.SourceError`, with the
-    URL in the message.
+    Threads: :meth:`read_into` is called from several threads at once, also while :meth:`allocated` is gone through; the
+    others from one at a time. Errors of the system or a library become :class:`backy2_core.errors.SourceError`, with
+    the URL in the message; so does opening what is not there. No call waits for ever for a device that does not answer.
     """
 
     @property
     @abstractmethod
     def size_bytes(self) -> int:
-        """Size of the device, fixed when it was opened."""
+        """Size of the device, fixed when it was opened: it does not change while it is open, whatever the device does."""
 
     @property
     def identity(self) -> str:
         """A text that changes whenever the content may have changed, or "" where that cannot be told.
 
-        A backup is continued only on a source of the same identity.
+        As of the opening. A backup is continued only on a source of the same identity.
         """
         return ""
 
@@ -41,21 +41,22 @@ class Source(ABC):
     def read_into(self, offset: int, buffer: memoryview) -> None:
         """Fill ``buffer`` with the bytes from ``offset`` on.
 
-        The range lies within the device; a short read is an error, never zeros. The buffer belongs to the caller and
-        must not be kept.
+        What lies beyond the end of the device, or cannot be read any more since it became shorter, is a
+        :class:`SourceError`, never zeros. The buffer has at least one byte, may be a part of a larger one, belongs to the
+        caller and must not be kept.
         """
 
     @abstractmethod
     def allocated(self) -> Iterator[Extent]:
-        """The ranges that may hold other bytes than zeros: ascending, disjoint, ``exists`` True.
+        """The ranges that may hold other bytes than zeros: ascending, disjoint, within the device, ``exists`` True.
 
         Whatever is not within them reads as zeros and is not read. A source that cannot tell yields the whole device.
-        Called at most once at a time; may be slow, so it yields as it goes.
+        Called at most once at a time, and again after that; may be slow, so it yields as it goes.
         """
 
     @abstractmethod
     def close(self) -> None:
-        """Release everything. Calling it twice does nothing."""
+        """Release everything. Calling it twice does nothing. Reading behind it raises :class:`SourceError`."""
 
     def __enter__(self) -> Self:
         return self
@@ -66,9 +67,10 @@ class Source(ABC):
 
 @dataclass(frozen=True, slots=True)
 class TargetRequest:
-    """What a restore needs: a device of at least ``size_bytes``.
+    """What a restore needs: a device of at least ``size_bytes``; a smaller one is refused with a :class:`TargetError`.
 
-    ``force`` allows writing into one that is there already. ``sparse`` asks that ranges of zeros take no space.
+    ``force`` allows writing into one that is there already; without it that is refused, and the device stays as it is.
+    ``sparse`` asks that ranges of zeros take no space.
     """
 
     size_bytes: int
@@ -79,8 +81,10 @@ class TargetRequest:
 class Target(ABC):
     """A device opened for writing by a restore.
 
-    Threads: :meth:`write` and :meth:`zero` are called from several threads at once, never on overlapping ranges.
-    Errors become :class:`backy2_core.errors.TargetError`, with the URL in the message.
+    Threads: :meth:`write` and :meth:`zero` are called from several threads at once, never on overlapping ranges, and
+    always within the size that was asked for. Errors become :class:`backy2_core.errors.TargetError`, with the URL in the
+    message. No call waits for ever for a device that does not answer. What is neither written nor zeroed is left as it
+    was on a device that was there, and reads as zeros on one that was made.
     """
 
     @property
@@ -90,19 +94,23 @@ class Target(ABC):
 
     @abstractmethod
     def write(self, offset: int, data: memoryview) -> None:
-        """Write all of ``data`` at ``offset``. The buffer belongs to the caller and must not be kept."""
+        """Write all of ``data`` at ``offset``.
+
+        The buffer may be read-only and a part of a larger one, belongs to the caller and must not be kept.
+        """
 
     @abstractmethod
     def zero(self, offset: int, length: int) -> None:
-        """Make the range read as zeros, whatever was there; without taking space where sparse was asked and it can."""
+        """Make the range, which may be empty, read as zeros, whatever was there; without taking space where sparse was
+        asked and it can."""
 
     @abstractmethod
     def flush(self) -> None:
-        """Return only when everything written before is durable."""
+        """Return only when everything written before is durable, and so is the device itself if it was made."""
 
     @abstractmethod
     def close(self) -> None:
-        """Release everything. Calling it twice does nothing."""
+        """Release everything. Calling it twice does nothing. Any other call behind it raises :class:`TargetError`."""
 
     def __enter__(self) -> Self:
         return self

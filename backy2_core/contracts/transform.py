@@ -18,16 +18,20 @@ class Transform(ABC):
     """One step of the chain between a clear block and a stored blob.
 
     Threads: both methods are called from several threads at once. Buffers belong to the caller; what is returned belongs
-    to the caller too, and the transform keeps neither.
+    to the caller too, and the transform keeps neither. A buffer may be read-only, and is never changed.
 
     Errors become :class:`backy2_core.errors.TransformError`, which proves nothing about the blob and ends the job; except
-    where the bytes are proven not to be what was sealed, see :meth:`unseal`.
+    where the bytes are proven not to be what was sealed, see :meth:`unseal`. A missing key, or another one than the
+    bytes were sealed with, is a :class:`backy2_core.errors.KeyringError`.
     """
 
     @property
     @abstractmethod
     def parameters(self) -> dict[str, str | int]:
-        """What must be known to open what this object seals, recorded with each blob; never a secret. Does not change."""
+        """What must be known to open what this object seals, recorded with each blob; never a secret. Does not change.
+
+        At least one entry, so that what is sealed can be told from what is not; the hook is given them back as they are.
+        """
 
     @property
     def key(self) -> str:
@@ -42,11 +46,12 @@ class Transform(ABC):
 
     @abstractmethod
     def seal(self, data: memoryview) -> Sealed | None:
-        """The changed bytes, or None if this block is better left as it is (the step is then not recorded)."""
+        """The changed bytes, or None if this block, of 1 byte to 64 MiB, is better left as it is (the step is then not
+        recorded)."""
 
     @abstractmethod
     def unseal(self, data: memoryview, envelope: bytes, clear_size: int) -> memoryview:
-        """Undo :meth:`seal`; ``clear_size`` is an upper bound of the result, to refuse bombs.
+        """Undo :meth:`seal`; a result of more than ``clear_size`` bytes is refused, and never unpacked in memory.
 
         Raises :class:`backy2_core.errors.BlobDamagedError` where the bytes are proven not to be those that were sealed (no
         such frame, a wrong tag under the right key): the block is then reported as damaged, and the job goes on.
