@@ -17,6 +17,7 @@ from backy2_core.errors import ConfigError
 from backy2_core.plugins.discovery import DATA_BACKENDS, META_BACKENDS, SOURCES, TRANSFORMS
 from backy2_core.plugins.registry import LoadedPlugin, PluginRegistry
 from backy2_core.plugins.schemes import scheme_of
+from backy2_core.wrappers.retrying_meta import RetryingMetaBackend
 
 Parameters = dict[str, str | int]
 
@@ -55,9 +56,10 @@ class Drivers:
         return cast(Target, target)
 
     def open_meta_backend(self) -> MetaBackend:
-        """Open the database."""
+        """Open the database, retrying what may pass."""
         plugin, settings = self._configured(META_BACKENDS, self._config.type_of("meta_backend"), "meta_backend")
-        return cast(MetaBackend, self._plugins.call(plugin, "backy2_open_meta_backend", settings=settings))
+        meta = cast(MetaBackend, self._plugins.call(plugin, "backy2_open_meta_backend", settings=settings))
+        return RetryingMetaBackend(meta, limit_s=self._config.core.retry_limit_s)
 
     def open_original(self, url: str | None) -> OriginalDatabase:
         """Open the database of an installation of the original; without a URL the one in our own database."""
@@ -65,17 +67,21 @@ class Drivers:
         return cast(OriginalDatabase, self._plugins.call(plugin, "backy2_open_original", settings=settings, url=url))
 
     def open_data_backend(self) -> DataBackend:
-        """Open the store, retrying what may pass, and throttled where its section says so."""
+        """Open the store, with the limits that its section sets, retrying what may pass."""
         # Imported here: listing versions opens no store.
-        from backy2_core.wrappers.retrying import RetryingDataBackend
+        from backy2_core.wrappers.limited import LimitedDataBackend
+        from backy2_core.wrappers.retrying import RETRY_LIMIT_S, RetryingDataBackend
         from backy2_core.wrappers.throttled import ThrottledDataBackend
 
         plugin, settings = self._configured(DATA_BACKENDS, self._config.type_of("data_backend"), "data_backend")
         data = cast(DataBackend, self._plugins.call(plugin, "backy2_open_data_backend", settings=settings))
+        reads, writes = settings.get("simultaneous_reads"), settings.get("simultaneous_writes")
+        if reads and writes:
+            data = LimitedDataBackend(data, reads=reads, writes=writes)
         read, write = settings.get("bandwidth_read") or 0, settings.get("bandwidth_write") or 0
         if read or write:
             data = ThrottledDataBackend(data, read_bytes_s=read, write_bytes_s=write)
-        return RetryingDataBackend(data)
+        return RetryingDataBackend(data, limit_s=self._config.core.retry_limit_s)
 
     def make_transforms(self, names: Sequence[str], keyring: Keyring | None) -> list[tuple[str, Transform]]:
         """The steps of the configured chain. Raises :class:`ConfigError` for an order that cannot be meant."""
@@ -95,7 +101,7 @@ class Drivers:
         return cast(Transform, made)
 
     def _source(self, url: str) -> tuple[LoadedPlugin, dict[str, Any]]:
-        scheme = scheme_of(url, self._plugins.names(SOURCES))
+        scheme = scheme_of(url, self._plugins.known(SOURCES))
         return self._configured(SOURCES, scheme, f"source:{scheme}")
 
     def _configured(self, group: str, name: str, section: str) -> tuple[LoadedPlugin, dict[str, Any]]:

@@ -49,7 +49,15 @@ CORE_SETTINGS = (
         "sanity_check_blocks",
         SettingType.INTEGER,
         10,
-        "Unhinted blocks that are compared with the base version, where a backup is made from hints.",
+        "Unhinted blocks that are compared with the base version, where a backup is made from hints or from snapshots.",
+        minimum=0,
+    ),
+    Setting(
+        "keep_snapshots",
+        SettingType.INTEGER,
+        1,
+        "Snapshots of its own making that a backup leaves on the source: the newest ones of each name. 0: none, so that each "
+        "backup reads everything.",
         minimum=0,
     ),
     Setting(
@@ -58,6 +66,14 @@ CORE_SETTINGS = (
         300.0,
         "How long a job may be silent before it counts as dead and loses its claims.",
         minimum=1,
+    ),
+    Setting(
+        "retry_limit",
+        SettingType.DURATION,
+        120.0,
+        "How long a call to the store or the database is made again that failed for a passing reason, such as a server "
+        "that is being restarted. Then the command fails; an interrupted backup can be continued.",
+        minimum=0,
     ),
     Setting(
         "abandon_incomplete_after",
@@ -95,6 +111,13 @@ CORE_SETTINGS = (
         choices=("2.9", "2.13"),
     ),
     Setting("process_name", SettingType.TEXT, "backy2", "What the title of the process begins with."),
+    Setting(
+        "disabled_plugins",
+        SettingType.LIST,
+        (),
+        "Installed plugins that are not to be used, as GROUP:NAME (data_backends:s3), or NAME for all of that name. `backy2 "
+        "plugins disable` and `enable` write it.",
+    ),
     Setting("disabled_listeners", SettingType.LIST, (), "Installed listeners that are not to be told of events."),
     Setting(
         "required_listeners",
@@ -143,13 +166,16 @@ class CoreSettings:
     buffer_bytes: int
     flush_bytes: int
     sanity_check_blocks: int
+    keep_snapshots: int
     lease_s: float
+    retry_limit_s: float
     abandon_incomplete_s: float
     rm_min_age_days: float
     metadata_copies: bool
     logfile: str
     machine_output: str
     process_name: str
+    disabled_plugins: tuple[str, ...]
     disabled_listeners: tuple[str, ...]
     required_listeners: tuple[str, ...]
     allow_clear: bool
@@ -172,13 +198,16 @@ def core_settings(values: Mapping[str, Any]) -> CoreSettings:
         buffer_bytes=values["buffer_size"],
         flush_bytes=values["flush_size"],
         sanity_check_blocks=values["sanity_check_blocks"],
+        keep_snapshots=values["keep_snapshots"],
         lease_s=values["lease"],
+        retry_limit_s=values["retry_limit"],
         abandon_incomplete_s=values["abandon_incomplete_after"],
         rm_min_age_days=values["disallow_rm_when_younger_than_days"],
         metadata_copies=values["metadata_copies"],
         logfile=values["logfile"] or str(default_log_file()),
         machine_output=values["machine_output"],
         process_name=values["process_name"],
+        disabled_plugins=values["disabled_plugins"],
         disabled_listeners=values["disabled_listeners"],
         required_listeners=values["required_listeners"],
         allow_clear=values["allow_clear"],

@@ -121,9 +121,10 @@ class MetaBackend(ABC):
 
     Errors: everything becomes :class:`backy2_core.errors.MetaBackendError` or a named subclass, with :attr:`location` or
     the thing concerned in the message, ``retryable`` set where the same call may succeed later: while the database cannot
-    be reached, for one, or does not answer in time. No call waits for ever. A method that raised has changed nothing. A
-    version that is to be changed and is not there is a :class:`NotFoundError`; for protection, expiry and tags one that
-    was removed is not there.
+    be reached, for one, or does not answer in time. No call waits for ever. A method that raised has changed nothing;
+    only where the connection was lost while the change was being confirmed may it have been made, and then
+    ``retryable`` is False and the message says so. A version that is to be changed and is not there is a
+    :class:`NotFoundError`; for protection, expiry and tags one that was removed is not there.
 
     Leases: methods that take a ``job`` raise :class:`backy2_core.errors.JobLostError` unless that job is ``live``, in the
     same transaction, and conflict with a transaction that makes it ``expired``. Time is the database's own clock (no test

@@ -182,6 +182,19 @@ class TestSchema:
             assert caught.value.retryable
             assert begin(meta).id == 2
 
+    def test_a_connection_that_is_lost_while_committing_leaves_doubt_and_is_not_tried_again(self, url):
+        with open_url(url) as meta:
+            meta.initialise()
+
+            def change() -> None:
+                with meta._database.write() as connection:
+                    connection.execute(meta._database.tables.tags.insert().values(version=1, name="a"))
+                    kill_others(url)
+
+            with pytest.raises(MetaBackendError, match="may have been made or not") as caught:
+                change()
+            assert not caught.value.retryable
+
     def test_processes_may_initialise_at_once(self, url):
         processes = [start(url) for _ in range(3)]
         for process in processes:

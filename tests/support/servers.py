@@ -1,8 +1,8 @@
 """Throwaway database servers of one's own, from Debian's packages: for tests of what differs between databases.
 
 Each is started in a folder of its own, reachable through a socket in it only, and takes half a second to make. It keeps
-nothing safe from a crash of the machine, so it is quick. A test asks for the fixture ``postgresql`` or ``mariadb`` (import
-them into a conftest), and is skipped where the packages are missing.
+what it acknowledged when it is killed, but nothing is safe from a crash of the machine, so it is quick. A test asks for the
+fixture ``postgresql`` or ``mariadb`` (import them into a conftest), and is skipped where the packages are missing.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _MARIADB_OPTIONS = (
     "--skip-networking",
     "--skip-name-resolve",
     "--skip-log-bin",
-    "--innodb-flush-log-at-trx-commit=0",
+    "--innodb-flush-log-at-trx-commit=2",
     "--innodb-flush-method=nosync",
     "--innodb-doublewrite=0",
     "--innodb-log-file-size=8M",
@@ -102,6 +102,17 @@ class Server(ABC):
         """What it said so far."""
         return (self.folder / "log").read_text(errors="replace")
 
+    def kill(self) -> None:
+        """End it by SIGKILL, as a crash would; what it had acknowledged is kept."""
+        assert self._process is not None
+        self._process.kill()
+        self._process.wait()
+        self._process = None
+
+    def start(self) -> None:
+        """Start it again after :meth:`kill`; returns when it answers."""
+        self._start()
+
     def close(self) -> None:
         """End it, and remove all that it left."""
         if self._process is not None:
@@ -150,7 +161,6 @@ class PostgreSQL(Server):
             "listen_addresses": "",
             "unix_socket_directories": str(self.folder),
             "fsync": "off",
-            "synchronous_commit": "off",
             "full_page_writes": "off",
             "shared_buffers": "32MB",
         }
@@ -208,24 +218,34 @@ class MariaDB(Server):
             cursor.execute(statement)
 
 
-@pytest.fixture(scope="session")
-def postgresql() -> Iterator[PostgreSQL]:
-    """A server of PostgreSQL for all tests of this process."""
+def own_postgresql() -> PostgreSQL:
+    """A server of PostgreSQL for whoever is going to kill it; skips the test where the programs are missing."""
     initdb = _newest("usr/lib/postgresql/*/bin/initdb") or shutil.which("initdb")
     if initdb is None or not Path(initdb).with_name("postgres").exists():
         pytest.skip("the programs initdb and postgres are missing; they come with: apt-get install postgresql")
-    with closing(PostgreSQL(Path(initdb).parent)) as server:
+    return PostgreSQL(Path(initdb).parent)
+
+
+def own_mariadb() -> MariaDB:
+    """A server of MariaDB for whoever is going to kill it; skips the test where the program is missing."""
+    program = shutil.which("mariadbd", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
+    tables = _newest("usr/share/m*/m*_system_tables.sql")
+    if program is None or tables is None:
+        pytest.skip("the program mariadbd is missing; it comes with: apt-get install mariadb-server")
+    return MariaDB(Path(program), tables)
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[PostgreSQL]:
+    """A server of PostgreSQL for all tests of this process."""
+    with closing(own_postgresql()) as server:
         yield server
 
 
 @pytest.fixture(scope="session")
 def mariadb() -> Iterator[MariaDB]:
     """A server of MariaDB for all tests of this process."""
-    program = shutil.which("mariadbd", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
-    tables = _newest("usr/share/m*/m*_system_tables.sql")
-    if program is None or tables is None:
-        pytest.skip("the program mariadbd is missing; it comes with: apt-get install mariadb-server")
-    with closing(MariaDB(Path(program), tables)) as server:
+    with closing(own_mariadb()) as server:
         yield server
 
 

@@ -82,11 +82,14 @@ class Database:
         """Commit at the end, or roll back on any exception; translates those of the library."""
         if self._closed:
             raise MetaBackendError(f"database {self.location} was closed already")
+        writes = engine is self._writer
+        committing = False
         try:
             with engine.begin() as connection:
                 yield connection
+                committing = True
         except SQLAlchemyError as error:
-            raise translated(error, self.location) from error
+            raise translated(error, self.location, in_doubt=committing and writes) from error
 
     def schema_state(self) -> SchemaState:
         """Compare the revision in the database with the one this release needs; changes nothing."""

@@ -35,16 +35,24 @@ _POSTGRESQL = {
 _MISSING_STATES = ("42P01", "42703")
 _MISSING_CODES = (1146, 1054)
 """No such table, no such column: of PostgreSQL, of MariaDB."""
-_RETRYABLE_CODES = (1205, 1213, 2006, 2013)
-"""MariaDB's numbers for: waited too long for a lock, deadlock, connection lost."""
+_RETRYABLE_CODES = (1053, 1205, 1213, 2002, 2003, 2006, 2013)
+"""MariaDB's numbers for: going down, waited too long for a lock, deadlock, cannot be reached, connection lost."""
 _RETRYABLE_STATES = ("40001", "40P01", "55P03", "08", "57P")
 """SQLSTATE prefixes: serialisation failure, deadlock, waited too long for a lock, connection lost, server going down."""
 
 
-def translated(error: SQLAlchemyError, location: str) -> MetaBackendError:
-    """The error to raise in place of one from the library; names the database and the next step."""
+def translated(error: SQLAlchemyError, location: str, *, in_doubt: bool = False) -> MetaBackendError:
+    """The error to raise in place of one from the library; names the database and the next step.
+
+    ``in_doubt`` says that a change was being committed: if the connection was lost then, nobody knows whether it was made.
+    """
     if not isinstance(error, DBAPIError):
         return MetaBackendError(f"database {location}: {error}")
+    if in_doubt and error.connection_invalidated:
+        return MetaBackendError(
+            f"the connection to database {location} was lost while a change was being committed, so that it may have been"
+            f" made or not ({_said(error.orig)}); run the command again"
+        )
     kind = _sqlite_kind(error.orig)
     if kind in _SQLITE:
         return MetaBackendError(
@@ -84,10 +92,14 @@ def _state(error: BaseException | None) -> str:
 
 
 def _postgresql_reason(error: BaseException | None) -> str:
-    # The driver's errors before it is connected have no state, whatever the server said.
-    if type(error).__name__ != "OperationalError" or getattr(error, "sqlstate", "") is not None:
+    if not _is_unreachable(error):
         return _POSTGRESQL.get(_state(error), "")
     return "cannot be connected to; check that the server runs, and host, user and password in the URL"
+
+
+def _is_unreachable(error: BaseException | None) -> bool:
+    """Whether PostgreSQL's driver failed before it was connected: then its errors have no state, whatever the server said."""
+    return type(error).__name__ == "OperationalError" and getattr(error, "sqlstate", "") is None
 
 
 def _sqlite_kind(error: BaseException | None) -> str:
@@ -97,4 +109,4 @@ def _sqlite_kind(error: BaseException | None) -> str:
 
 def _may_pass(error: DBAPIError) -> bool:
     passing = _state(error.orig).startswith(_RETRYABLE_STATES) or _code(error.orig) in _RETRYABLE_CODES
-    return error.connection_invalidated or passing
+    return error.connection_invalidated or passing or _is_unreachable(error.orig)

@@ -171,6 +171,8 @@ def _criteria(tables: Tables, which: VersionFilter) -> Iterator[ColumnElement[bo
         yield versions.c.name == which.name
     if which.snapshot_name is not None:
         yield versions.c.snapshot_name == which.snapshot_name
+    if which.source_identity is not None:
+        yield versions.c.source_identity == which.source_identity
     if which.uid_prefix is not None:
         yield versions.c.uid.startswith(which.uid_prefix, autoescape=True)
     if which.tag is not None:
