@@ -72,7 +72,7 @@ class DataBackend(ABC):
 
     @abstractmethod
     def put(self, uid: BlobUid, data: memoryview) -> None:
-        """Store ``data``, which may be empty, under ``uid``: letters and digits, 32 of them in ours and the original's; case matters.
+        """Store ``data``, which may be empty, under ``uid``: letters and digits, of which case matters; ours have 32.
 
         More than ``max_blob_bytes`` are refused with a :class:`DataBackendError` that is not retryable, and nothing is
         stored.

@@ -11,6 +11,9 @@ import pytest
 from backy2_core.contracts.data_backend import DataBackend
 from backy2_core.testing.data_backend_base import OpenStore, PromiseBase, listed, put_new
 
+LONGEST = "/".join(["y" * 95] * 3 + ["z" * 80])
+"""With the folder before it just below 400 characters."""
+
 
 class DocumentPromises(PromiseBase):
     """See :class:`backy2_core.testing.data_backend.DataBackendSuite`."""
@@ -30,7 +33,9 @@ class DocumentPromises(PromiseBase):
         store.write_document(folder + "size", data)
         assert store.read_document(folder + "size") == data
 
-    @pytest.mark.parametrize("name", ["a", "store.json", "0-9_.z", ".hidden", "a/b/c/d.e", "x" * 100])
+    @pytest.mark.parametrize(
+        "name", ["a", "store.json", "0-9_.z", ".hidden", "..a", "a..b", "-", "_", "a/b/c/d.e", "x" * 100, LONGEST]
+    )
     def test_every_allowed_name_can_be_used(self, store: DataBackend, folder: str, name: str) -> None:
         assert store.create_document(folder + name, b"1")
         store.write_document(folder + name, b"2")
@@ -83,6 +88,35 @@ class DocumentPromises(PromiseBase):
         assert set(store.list_documents(folder + "jobs/")) == {folder + f"jobs/{n}" for n in ("a1", "a2/x", "b")}
         assert set(store.list_documents(folder + "jobs")) >= {folder + "jobsa", folder + "jobs/b"}
         assert list(store.list_documents(folder + "jobs/a2/xy")) == []
+        assert len(list(store.list_documents(folder))) == 4, "a document was listed twice, or not at all"
+        assert set(store.list_documents(folder)) <= set(store.list_documents("")), "the empty prefix means all"
+
+    def test_documents_beside_which_others_come_and_go_are_listed_once(self, store: DataBackend, folder: str) -> None:
+        stay = sorted(f"{folder}stay/{number}" for number in range(30))
+        for name in stay:
+            store.write_document(name, b"")
+        seen = []
+        for name in store.list_documents(folder):
+            seen.append(name)
+            store.write_document(f"{folder}new/{len(seen)}", b"")
+            store.delete_document(f"{folder}new/{len(seen) - 1}")
+            if len(seen) > 200:
+                break
+        assert sorted(name for name in seen if name in stay) == stay
+
+    def test_many_threads_handle_documents_at_once(self, store: DataBackend, folder: str) -> None:
+        def live(number: int) -> None:
+            name = f"{folder}{number}/document"
+            for turn in range(5):
+                data = b"%d" % turn * 1000
+                store.write_document(name, data)
+                assert store.read_document(name) == data
+                assert list(store.list_documents(f"{folder}{number}/")) == [name]
+                store.delete_document(name)
+                assert store.read_document(name) is None
+
+        with ThreadPoolExecutor(8) as pool:
+            list(pool.map(live, range(8)))
 
     def test_a_deleted_document_is_gone(self, store: DataBackend, folder: str) -> None:
         store.write_document(folder + "a", b"1")

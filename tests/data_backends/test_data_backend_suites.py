@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -9,18 +10,35 @@ import pytest
 from backy2_core.contracts.data_backend import DataBackend
 from backy2_core.testing.data_backend import DataBackendSuite
 from backy2_core.testing.data_backend_base import OpenStore
+from backy2_core.testing.durability import DurabilitySuite
 from backy2_core.testing.faults import FaultyDataBackend
 from backy2_core.testing.memory import MemoryDataBackend, MemoryStore
+from backy2_core.testing.outage import Outage
 from backy2_core.wrappers.retrying import RetryingDataBackend
 from backy2_core.wrappers.throttled import ThrottledDataBackend
 from backy2_plugins.data_backends.file import FileDataBackend
 from backy2_plugins.data_backends.null import NullDataBackend
 
 
-class TestFile(DataBackendSuite):
+class TestFile(DurabilitySuite, DataBackendSuite):
     @pytest.fixture(params=["syncfs", "fsync"])
     def open_store(self, tmp_path: Path, request: pytest.FixtureRequest) -> OpenStore:
         return lambda: FileDataBackend(str(tmp_path / "store"), flush_method=request.param)
+
+    @pytest.fixture
+    def files(self, tmp_path: Path) -> Path:
+        return tmp_path / "store"
+
+    @pytest.fixture
+    def outage(self, tmp_path: Path) -> Outage:
+        """The store is moved away, as where a disk is unmounted: what is mounted later, an open store does not see."""
+        here, away = tmp_path / "store", tmp_path / "away"
+
+        def bring_back() -> None:
+            if away.exists():
+                away.rename(here)
+
+        return Outage(begin=lambda: os.rename(here, away), end=bring_back, retryable=False)
 
 
 class TestNull(DataBackendSuite):
