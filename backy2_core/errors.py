@@ -11,6 +11,7 @@
     |   |-- BlobNotFoundError       14     no blob of that uid
     |   |-- BlobExistsError         14     a blob of that uid is there already
     |   |-- BlobDamagedError        14     the stored bytes are not the ones that were put
+    |   |-- BlobsKeptError          14     the store keeps blobs that were to be deleted; all others are gone
     |   `-- StoreIdentityError      14     another store than the one expected
     |-- MetaBackendError            15   the database of versions
     |   `-- SchemaError             15     the database has no schema, or that of another release
@@ -100,6 +101,17 @@ class BlobExistsError(DataBackendError):
 
 class BlobDamagedError(DataBackendError):
     """The store, or a transform, proved by itself that the stored bytes are not those that were put."""
+
+
+class BlobsKeptError(DataBackendError):
+    """The store keeps some blobs that were to be deleted (a lock, a missing right); all others of the call are gone.
+
+    ``uids`` are those that stay.
+    """
+
+    def __init__(self, message: str, uids: Sequence[str], *, retryable: bool | None = None) -> None:
+        super().__init__(message, retryable=retryable)
+        self.uids = tuple(uids)
 
 
 class StoreIdentityError(DataBackendError):

@@ -70,7 +70,7 @@ class Drivers:
         """Open the store, with the limits that its section sets, retrying what may pass."""
         # Imported here: listing versions opens no store.
         from backy2_core.wrappers.limited import LimitedDataBackend
-        from backy2_core.wrappers.retrying import RETRY_LIMIT_S, RetryingDataBackend
+        from backy2_core.wrappers.retrying import RetryingDataBackend
         from backy2_core.wrappers.throttled import ThrottledDataBackend
 
         plugin, settings = self._configured(DATA_BACKENDS, self._config.type_of("data_backend"), "data_backend")

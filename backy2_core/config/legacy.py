@@ -23,6 +23,7 @@ IGNORED_SECTIONS = {
 IGNORED_KEYS = {
     ("DEFAULTS", "lock_dir"): "jobs hold leases in the database, there are no lock files",
     ("DEFAULTS", "cachedir"): "there is no cache of blocks",
+    ("DataBackend", "use_ssl"): "the endpoint's URL says it",
     (
         "DEFAULTS",
         "encryption_version",
@@ -39,7 +40,11 @@ MOVED_KEYS = {("DEFAULTS", MASTER_KEY): "transform:backy2_v1"}
 _HASH = "sha512"
 _ENCRYPTED = "zstd, aes_gcm"
 _TYPE_PREFIXES = {"data_backend": "backy2.data_backends.", "meta_backend": "backy2.meta_backends."}
-_TYPES = {("data_backend", "files"): "file"}
+_TYPES = {
+    ("data_backend", "files"): "file",
+    ("data_backend", "s3_boto3"): "s3",
+    ("data_backend", "minio"): "s3",
+}
 _NO_ENCRYPTION = "0"
 
 

@@ -17,13 +17,16 @@ class DataCapabilities:
 
     ``threads``: concurrent calls that serve it best, at least 1. ``max_blob_bytes``: the largest blob it takes, at least
     64 MiB. ``persistent``: False where blobs are gone (or were never kept) when the object is closed. ``readable``: False
-    where what is put cannot be got back (a sink for measuring).
+    where what is put cannot be got back (a sink for measuring). ``resumes_listings``: an iterator of
+    :meth:`DataBackend.list_blobs` or :meth:`DataBackend.list_documents` that raised a retryable error may be asked for the next
+    row again, and goes on where it failed. A generator cannot: it would seem to have come to its end.
     """
 
     threads: int = 2
     max_blob_bytes: int = 128 * 1024 * 1024
     persistent: bool = True
     readable: bool = True
+    resumes_listings: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +102,11 @@ class DataBackend(ABC):
 
     @abstractmethod
     def delete(self, uids: Sequence[BlobUid]) -> None:
-        """Delete these blobs. One that is not there is no error. What was put and not flushed is deleted too."""
+        """Delete these blobs. One that is not there is no error. What was put and not flushed is deleted too.
+
+        Raises :class:`BlobsKeptError` with the uids of those that the store keeps, when all others are gone. After any
+        other error each of them may be gone or not.
+        """
 
     @abstractmethod
     def list_blobs(self) -> Iterator[StoredBlob]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from backy2_core.contracts.data_backend import DataBackend, DataCapabilities, StoredBlob
@@ -92,8 +92,8 @@ class FaultyDataBackend(DataBackend):
 
     @property
     def capabilities(self) -> DataCapabilities:
-        """As of the store within."""
-        return self.inner.capabilities
+        """As of the store within, but for its listings."""
+        return replace(self.inner.capabilities, resumes_listings=False)
 
     @property
     def location(self) -> str:

@@ -17,12 +17,15 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
 
 from backy2_core.contracts.data_backend import DataBackend, StoredBlob
-from backy2_core.errors import BlobExistsError, BlobNotFoundError, DataBackendError
+from backy2_core.errors import BlobDamagedError, BlobExistsError, BlobNotFoundError, BlobsKeptError, DataBackendError
 from backy2_core.model.blob import BlobUid
 from backy2_core.wrappers.forwarding import ForwardingDataBackend
 
 _logger = logging.getLogger(__name__)
 T = TypeVar("T")
+
+_LOOKS = 3
+"""Times a blob must come damaged to be believed so: bytes may have changed on their way, not in the store."""
 
 
 class RetryingDataBackend(ForwardingDataBackend):
@@ -53,7 +56,10 @@ class RetryingDataBackend(ForwardingDataBackend):
         self._draw = draw
 
     def put(self, uid: BlobUid, data: memoryview) -> None:
-        """Store a blob. If a second attempt finds it there in full length, the first one stored it: uids are unique."""
+        """Store a blob. If a second attempt finds it there in full length, the first one stored it.
+
+        The length is enough: a uid is used once, and a store shows no part of a blob.
+        """
         attempts = 0
 
         def attempt() -> None:
@@ -68,7 +74,7 @@ class RetryingDataBackend(ForwardingDataBackend):
         self._retry(f"put {uid}", attempt)
 
     def get(self, uid: BlobUid, buffer: memoryview) -> int:
-        """Read a blob."""
+        """Read a blob. One that came damaged, for a reason that may pass, is read three times before it is believed so."""
         return self._retry(f"get {uid}", lambda: self._inner.get(uid, buffer))
 
     def stored_size(self, uid: BlobUid) -> int:
@@ -76,12 +82,22 @@ class RetryingDataBackend(ForwardingDataBackend):
         return self._retry(f"look at {uid}", lambda: self._inner.stored_size(uid))
 
     def delete(self, uids: Sequence[BlobUid]) -> None:
-        """Delete blobs; those that an attempt deleted are no error in the next."""
-        self._retry(f"delete {len(uids)} blobs", lambda: self._inner.delete(uids))
+        """Delete blobs; where the store kept some for a reason that may pass, just these are tried again."""
+        left: Sequence[BlobUid] = uids
+
+        def attempt() -> None:
+            nonlocal left
+            try:
+                self._inner.delete(left)
+            except BlobsKeptError as error:
+                left = [BlobUid(uid) for uid in error.uids]
+                raise
+
+        self._retry(f"delete {len(uids)} blobs", attempt)
 
     def list_blobs(self) -> Iterator[StoredBlob]:
-        """Every blob. Only the beginning is retried: a listing begun anew would name blobs twice."""
-        yield from self._retry_start("list blobs", self._inner.list_blobs)
+        """Every blob. Where the store cannot resume a listing, only the beginning is retried: it would name blobs twice."""
+        yield from self._retry_rows("list blobs", self._inner.list_blobs)
 
     def write_document(self, name: str, data: bytes) -> None:
         """Store a document; writing it twice is as good as once."""
@@ -106,8 +122,8 @@ class RetryingDataBackend(ForwardingDataBackend):
         return self._retry(f"read {name}", lambda: self._inner.read_document(name))
 
     def list_documents(self, prefix: str) -> Iterator[str]:
-        """Names of documents. Only the beginning is retried."""
-        yield from self._retry_start(f"list {prefix}", functools.partial(self._inner.list_documents, prefix))
+        """Names of documents; retried like the listing of blobs."""
+        yield from self._retry_rows(f"list {prefix}", functools.partial(self._inner.list_documents, prefix))
 
     def delete_document(self, name: str) -> None:
         """Delete a document."""
@@ -115,17 +131,35 @@ class RetryingDataBackend(ForwardingDataBackend):
 
     def _retry(self, action: str, call: Callable[[], T]) -> T:
         give_up_at = self._clock() + self._limit_s
-        wait_s = self._first_wait_s
+        wait_s, damaged = self._first_wait_s, 0
         while True:
             try:
                 return call()
             except DataBackendError as error:
                 pause_s = wait_s * (0.5 + 0.5 * self._draw())
-                if not error.retryable or self._clock() + pause_s > give_up_at:
+                damaged += isinstance(error, BlobDamagedError)
+                if not error.retryable or damaged >= _LOOKS or self._clock() + pause_s > give_up_at:
                     raise
                 _logger.warning("could not %s, trying again in %.1f s: %s", action, pause_s, error)
             self._sleep(pause_s)
             wait_s = min(2 * wait_s, self._longest_wait_s)
+
+    def _retry_rows(self, action: str, listing: Callable[[], Iterator[T]]) -> Iterator[T]:
+        if not self.capabilities.resumes_listings:
+            yield from self._retry_start(action, listing)
+            return
+        rows = self._retry(action, listing)
+        more = True
+        while more:
+            try:
+                yield from rows
+                return
+            except DataBackendError as error:
+                if not error.retryable:
+                    raise
+            following = self._retry(action, lambda: list(itertools.islice(rows, 1)))
+            yield from following
+            more = bool(following)
 
     def _retry_start(self, action: str, listing: Callable[[], Iterator[T]]) -> Iterator[T]:
         def start() -> tuple[list[T], Iterator[T]]:
