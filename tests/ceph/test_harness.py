@@ -26,7 +26,6 @@ with Cluster() as cluster:
 """
 
 
-@pytest.mark.xdist_group("ceph")
 class TestOneCluster:
     def test_an_image_that_is_written_is_read_back(self, ceph: Cluster) -> None:
         import rbd
@@ -79,6 +78,21 @@ def test_a_killed_osd_comes_back_with_its_data(own_ceph: Cluster) -> None:
     assert again.read_bytes() == content.read_bytes()
 
 
+def test_a_client_goes_on_seconds_after_a_daemon_is_back(own_ceph: Cluster) -> None:
+    handle = own_ceph.rados()
+    with handle.open_ioctx(own_ceph.make_pool()) as ioctx:
+        ioctx.write_full("blob", b"before")
+        own_ceph.kill_osd()
+        own_ceph.kill_mon()
+        own_ceph.start_mon()
+        own_ceph.start_osd()
+        begin = time.monotonic()
+        assert ioctx.read("blob") == b"before"
+        ioctx.write_full("blob", b"after")
+        assert time.monotonic() - begin < 10
+    handle.shutdown()
+
+
 def test_an_osd_outlives_the_thread_that_started_it(own_ceph: Cluster) -> None:
     pool = own_ceph.make_pool()
     own_ceph.kill_osd()
@@ -118,10 +132,13 @@ def test_a_cluster_is_gone_when_its_process_is_killed() -> None:
 
 def test_a_user_with_few_caps_is_refused_more() -> None:
     skip_without_ceph()
+    import rados
+
     with Cluster(cephx=True) as cluster:
         pool = cluster.make_pool()
         caps = {"mon": "profile rbd", "osd": f"profile rbd-read-only pool={pool}"}
-        me = ("--id", "reader", "--keyring", cluster.make_user("client.reader", caps))
+        keyring = cluster.make_user("client.reader", caps)
+        me = ("--id", "reader", "--keyring", keyring)
         cluster.run("rbd", "create", "--size", "1M", f"{pool}/vm1")
         assert cluster.run("rbd", *me, "ls", pool).split() == ["vm1"]
         with pytest.raises(ProgramFailed, match="Operation not permitted"):
@@ -130,6 +147,9 @@ def test_a_user_with_few_caps_is_refused_more() -> None:
             cluster.run("rbd", *me, "ls", cluster.make_pool())
         with pytest.raises(ProgramFailed):
             cluster.run("rbd", "--id", "stranger", "--keyring", cluster.keyring, "ls", pool)
+        handle = cluster.rados("reader", keyring=str(keyring))
+        with handle.open_ioctx(pool) as ioctx, pytest.raises(rados.PermissionError):
+            ioctx.write_full("blob", b"content")
 
 
 def test_one_line_says_what_is_missing_and_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,6 +1,7 @@
 """A real Ceph cluster for tests: the fixtures ``ceph``, ``ceph_with_radosgw`` and ``own_ceph``; import them into a conftest.
 
 Where the machine cannot run Ceph, a test that asks for one is skipped, with a line that says what is missing.
+Such tests need no group of their own: a second process has its own cluster after a second, and both are done sooner.
 """
 
 from __future__ import annotations

@@ -64,6 +64,9 @@ keyring = {keyring}
 log_file =
 admin_socket =
 client_mount_timeout = 30
+# A client asks for a new map this soon when an OSD is silent: it finds one that was started again after 2 s, not 15.
+objecter_timeout = 1
+objecter_tick_interval = 0.5
 
 [mon]
 mon_data = {folder}/mon
