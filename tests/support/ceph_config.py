@@ -8,7 +8,7 @@ import shutil
 import sys
 from pathlib import Path
 
-from tests.support.ceph_daemon import HOST
+from tests.support.ceph_daemon import HOST, OTHER_PORTS
 
 PROGRAMS = {"ceph-mon": "ceph-mon", "ceph-osd": "ceph-osd", "rbd": "ceph-common", "setpriv": "util-linux"}
 GATEWAY_PROGRAMS = {"radosgw": "radosgw", "radosgw-admin": "ceph-common"}
@@ -80,7 +80,7 @@ keyring = {keyring}
 
 def ceph_conf(folder: Path, keyring: Path, *, fsid: str, port: int, cephx: bool, size_bytes: int) -> str:
     """The text of ``ceph.conf``."""
-    first_port = random.randrange(10_000, 32_000, _PORTS_OF_AN_OSD)
+    first_port = random.choice(OTHER_PORTS[::_PORTS_OF_AN_OSD])
     return _CONF.format(
         fsid=fsid,
         host=HOST,

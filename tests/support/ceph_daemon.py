@@ -10,12 +10,15 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 from pathlib import Path
+from typing import Any
 
 HOST = "127.0.0.1"
 PATIENCE_S = 60.0
 PAUSE_S = 0.01
-# Below the ports that a system gives to outgoing connections, so that none of these takes one between the look and its use.
-_FIRST_PORT, _LAST_PORT = 10_000, 32_000
+# Below those that a system gives to outgoing connections, so that none of these takes a port that was just found free.
+# Daemons that look for ports by themselves have others, so that none is lost while its owner is killed and started again.
+FOUND_PORTS = range(10_000, 20_000)
+OTHER_PORTS = range(20_000, 32_000)
 
 
 class Daemon:
@@ -63,15 +66,15 @@ class Daemon:
 
     def _popen(self) -> subprocess.Popen[bytes]:
         with self._log.open("ab") as log:
-            return subprocess.Popen(
-                self._command, cwd=self._log.parent, stdin=subprocess.DEVNULL, stdout=log, stderr=log
-            )
+            # In a session of its own, so that what a terminal sends to those that run in it does not reach this.
+            own: dict[str, Any] = {"cwd": self._log.parent, "stdin": subprocess.DEVNULL, "start_new_session": True}
+            return subprocess.Popen(self._command, stdout=log, stderr=log, **own)
 
 
 def free_port() -> int:
     """A port of this machine on which nothing listens."""
     while True:
-        port = random.randrange(_FIRST_PORT, _LAST_PORT)
+        port = random.choice(FOUND_PORTS)
         with suppress(OSError), closing(socket.socket()) as knock:
             knock.bind((HOST, port))
             return port
