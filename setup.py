@@ -22,7 +22,7 @@ REQUIRED = [
     "stevedore>=5.6",
     "zstandard>=0.22",
 ]
-S3 = ["boto3>=1.28"]
+S3 = ["boto3>=1.37"]
 POSTGRESQL = ["psycopg[binary]>=3.1"]
 MYSQL = ["PyMySQL>=1.1"]
 TEST = [
@@ -35,6 +35,8 @@ TEST = [
     "ruff>=0.6",
     "setuptools>=70.1",
     "types-PyYAML",
+    "moto[server]>=5",
+    *S3,
     *POSTGRESQL,
     *MYSQL,
 ]
@@ -60,6 +62,10 @@ COMMANDS = {
     "key_new": "KeyNew",
     "key_remove": "KeyRemove",
     "ls": "Ls",
+    "plugins_check": "PluginsCheck",
+    "plugins_disable": "PluginsDisable",
+    "plugins_enable": "PluginsEnable",
+    "move-metadata": "MoveMetadata",
     "plugins_list": "PluginsList",
     "plugins_show": "PluginsShow",
     "protect": "Protect",
@@ -124,6 +130,7 @@ setup(
         "backy2.data_backends": [
             "file = backy2_plugins.data_backends.file",
             "null = backy2_plugins.data_backends.null",
+            "s3 = backy2_plugins.data_backends.s3",
         ],
         "backy2.meta_backends": ["sql = backy2_plugins.meta_backends.sql"],
         "backy2.transforms": [

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, cast
 
 from backy2_core.config.load import Config
@@ -65,6 +65,14 @@ class Drivers:
         """Open the database of an installation of the original; without a URL the one in our own database."""
         plugin, settings = self._configured(META_BACKENDS, self._config.type_of("meta_backend"), "meta_backend")
         return cast(OriginalDatabase, self._plugins.call(plugin, "backy2_open_original", settings=settings, url=url))
+
+    def move_metadata(self, origin: str, destination: str, tell: Callable[[int, int], None]) -> Mapping[str, int]:
+        """Move all that one database holds to another one; returns the numbers of rows by kind."""
+        plugin, settings = self._configured(META_BACKENDS, self._config.type_of("meta_backend"), "meta_backend")
+        moved = self._plugins.call(
+            plugin, "backy2_move_metadata", settings=settings, origin=origin, destination=destination, tell=tell
+        )
+        return cast("Mapping[str, int]", moved)
 
     def open_data_backend(self) -> DataBackend:
         """Open the store, with the limits that its section sets, retrying what may pass."""

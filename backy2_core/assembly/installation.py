@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -15,6 +15,7 @@ from backy2_core.contracts.original import OriginalDatabase
 from backy2_core.errors import SchemaError
 from backy2_core.plugins.discovery import LISTENERS, SOURCES, TRANSFORMS
 from backy2_core.plugins.registry import PluginRegistry
+from backy2_core.plugins.switches import check_switches, configured_registry
 
 if TYPE_CHECKING:
     from backy2_core.engine.context import Engine
@@ -44,6 +45,19 @@ class Installation:
     def open_original(self, url: str | None) -> OriginalDatabase:
         """The database of an installation of the original, to be closed by the caller."""
         return self._drivers.open_original(url)
+
+    def move_metadata(self, origin: str, destination: str) -> Mapping[str, int]:
+        """Move all that the database ``origin`` holds to ``destination``; returns the numbers of rows by kind."""
+        progress = self._progress
+        if progress is None:
+            return self._drivers.move_metadata(origin, destination, lambda done, total: None)
+        progress.begin("Moving metadata", 100, "%")
+        try:
+            return self._drivers.move_metadata(
+                origin, destination, lambda done, total: progress.advance(100 * done // max(total, 1))
+            )
+        finally:
+            progress.finish()
 
     @cached_property
     def meta(self) -> MetaBackend:
@@ -95,7 +109,8 @@ def open_installation(
     config: Config, plugins: PluginRegistry | None = None, progress: Progress | None = None
 ) -> Iterator[Installation]:
     """The installation that a configuration describes; opens nothing yet, and closes at the end what was opened."""
-    plugins = plugins or PluginRegistry()
+    plugins = plugins or configured_registry(config)
+    check_switches(config)
     for kind, group in (("source", SOURCES), ("transform", TRANSFORMS), ("listener", LISTENERS)):
         config.check_names(kind, {entry.name for entry in plugins.entries if entry.group == group})
     with ExitStack() as stack:
@@ -106,6 +121,9 @@ _STEPS = {
     SchemaState.EMPTY: "The database {location} holds nothing of backy2 yet; `backy2 initdb` sets it up.",
     SchemaState.OLD: (
         "The database {location} is of an earlier release; make a copy of it, then `backy2 initdb` brings it up to date."
+    ),
+    SchemaState.MOVED: (
+        "The database {location} was moved to another one by `backy2 move-metadata`; name that one in [meta_backend]."
     ),
     SchemaState.NEWER: (
         "The database {location} is of a later release than this one; use that, or restore the copy made before it."

@@ -8,7 +8,7 @@ may take fewer arguments than its spec.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import pluggy
 
@@ -77,6 +77,17 @@ def backy2_open_meta_backend(settings: Settings) -> MetaBackend:
 def backy2_open_original(settings: Settings, url: str | None) -> OriginalDatabase:
     """Meta backend, where it can: open the original's database for being taken over. ``url`` names it in the notation of
     this kind of database; None means the one that the settings name, where both stand side by side."""
+    raise NotImplementedError
+
+
+@hookspec(firstresult=True)
+def backy2_move_metadata(
+    settings: Settings, origin: str, destination: str, tell: Callable[[int, int], None]
+) -> Mapping[str, int]:
+    """Meta backend, where it can: move all that the database ``origin`` holds to the empty one ``destination``, both in
+    the notation of this kind of database. Refuses while a job is live. Interrupted at any moment, all is still in ``origin``.
+    Afterwards ``origin`` is in the state ``MOVED`` and takes no more. ``tell`` is called with how many rows of how
+    many are done; the result says how many there were, by kind."""
     raise NotImplementedError
 
 

@@ -31,6 +31,8 @@ class SchemaState(enum.Enum):
     CURRENT = "current"
     OLD = "old"
     NEWER = "newer"
+    MOVED = "moved"
+    """All that it holds was moved to another database, which is the one to use."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 
 from backy2_core.api import ConfigError, MetaBackend, OriginalDatabase, Secret, Setting, Settings, SettingType, hookimpl
 
@@ -53,6 +54,22 @@ def backy2_open_original(settings: Settings, url: str | None) -> OriginalDatabas
     if url is not None:
         return open_original(url, "the URL of the original's database", settings["busy_timeout"])
     return open_original(_engine_url(settings), "the setting engine of the meta backend", settings["busy_timeout"])
+
+
+@hookimpl
+def backy2_move_metadata(
+    settings: Settings, origin: str, destination: str, tell: Callable[[int, int], None]
+) -> Mapping[str, int]:
+    """Move all rows from the database of one URL to that of another; both have the configured table_prefix."""
+    from backy2_plugins.meta_backends.sql.database import Database
+    from backy2_plugins.meta_backends.sql.moving import move
+
+    prefix, busy_timeout_s = settings["table_prefix"], settings["busy_timeout"]
+    with (
+        closing(Database(origin, prefix, busy_timeout_s)) as old,
+        closing(Database(destination, prefix, busy_timeout_s)) as new,
+    ):
+        return move(old, new, tell)
 
 
 def _engine_url(settings: Settings) -> str:

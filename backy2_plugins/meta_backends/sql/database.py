@@ -19,12 +19,13 @@ from sqlalchemy.exc import SQLAlchemyError
 from backy2_core.api import MetaBackendError, SchemaError, SchemaState
 from backy2_plugins.meta_backends.sql.engines import is_there, location_of, make_engine, parse_url, sqlite_path
 from backy2_plugins.meta_backends.sql.failures import translated
-from backy2_plugins.meta_backends.sql.schema import REVISIONS, WRITER, tables
+from backy2_plugins.meta_backends.sql.schema import MOVED, REVISIONS, WRITER, tables
 
 _BEGIN = "backy2_begin"
-_NEXT_STEP = {
+NEXT_STEP = {
     SchemaState.EMPTY: "holds no tables of backy2; run: backy2 initdb",
     SchemaState.OLD: "has the tables of an older release; run: backy2 initdb",
+    SchemaState.MOVED: "was moved to another one by `backy2 move-metadata`; name that one in [meta_backend]",
     SchemaState.NEWER: "was changed by a newer release of backy2; install that one",
 }
 
@@ -113,6 +114,8 @@ class Database:
         revision = self.revision(connection)
         if revision is None:
             return SchemaState.EMPTY
+        if revision == MOVED:
+            return SchemaState.MOVED
         if revision not in REVISIONS:
             return SchemaState.NEWER
         return SchemaState.CURRENT if revision == REVISIONS[-1] else SchemaState.OLD
@@ -122,7 +125,7 @@ class Database:
             return
         state = self.schema_state()
         if state is not SchemaState.CURRENT:
-            raise SchemaError(f"database {self.location} {_NEXT_STEP[state]}")
+            raise SchemaError(f"database {self.location} {NEXT_STEP[state]}")
         self._checked = True
 
     @contextmanager

@@ -8,14 +8,14 @@ import sqlalchemy
 from sqlalchemy import Connection, select
 
 from backy2_core.api import SchemaError, SchemaState
-from backy2_plugins.meta_backends.sql.database import Database
+from backy2_plugins.meta_backends.sql.database import NEXT_STEP, Database
 
 
 def initialise(database: Database) -> None:
     """Make the tables, or change old ones; does nothing to current ones and refuses newer ones."""
     state = database.schema_state()
-    if state is SchemaState.NEWER:
-        raise SchemaError(f"database {database.location} was changed by a newer release of backy2; install that one")
+    if state in (SchemaState.NEWER, SchemaState.MOVED):
+        raise SchemaError(f"database {database.location} {NEXT_STEP[state]}")
     if state is not SchemaState.CURRENT:
         with database.migrate() as connection:
             if connection.dialect.name in ("mysql", "mariadb"):

@@ -24,6 +24,8 @@ from sqlalchemy.types import TypeEngine
 
 REVISIONS = ("0001", "0002", "0003")
 """Every revision of the schema, oldest first; the last one is what this release needs."""
+MOVED = "moved"
+"""Stands in place of the revision in a database whose rows were moved to another one."""
 COUNTED = ("stores", "chains", "blobs", "segments", "versions", "statistics", "jobs")
 """Tables whose ids are given out by a counter, so that no id is given out twice and ids ascend in order of commits."""
 WRITER = "writer"
