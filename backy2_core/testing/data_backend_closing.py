@@ -25,8 +25,15 @@ from backy2_core.testing.data_backend_base import (
 
 ROUNDS = 5
 DOCUMENT = "kit-closing"
+
+
+def _put_and_flush(store: DataBackend) -> None:
+    put(store, new_uid(), b"late")
+    store.flush()
+
+
 CALLS: dict[str, Callable[[DataBackend], object]] = {
-    "put and flush": lambda store: _put_and_flush(store),
+    "put and flush": _put_and_flush,
     "get": lambda store: read(store, new_uid()),
     "stored_size": lambda store: store.stored_size(new_uid()),
     "delete": lambda store: store.delete([new_uid()]),
@@ -134,11 +141,6 @@ class BufferPromises(PromiseBase):
         assert buffer[:100] == b"#" * 100, "bytes before the buffer were changed"
         assert buffer[100:200] == content_of(uid, 100)
         assert buffer[200:] == b"#" * 200, "bytes behind the blob were changed"
-
-
-def _put_and_flush(store: DataBackend) -> None:
-    put(store, new_uid(), b"late")
-    store.flush()
 
 
 def _held() -> dict[str, int]:

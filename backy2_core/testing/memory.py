@@ -159,6 +159,7 @@ class MemorySource(Source):
         self._data = [Extent(0, len(content))] if data is None else list(data)
         self._identity = identity
         self._threads = threads
+        self._closed = False
 
     @property
     def size_bytes(self) -> int:
@@ -177,6 +178,8 @@ class MemorySource(Source):
 
     def read_into(self, offset: int, buffer: memoryview) -> None:
         """Copy from the content."""
+        if self._closed:
+            raise SourceError("memory: this source was closed; open it again")
         if offset + len(buffer) > len(self._content):
             raise SourceError(f"memory: no {len(buffer)} bytes at {offset}; the device has {len(self._content)}")
         self.reads.append(Extent(offset, len(buffer)))
@@ -187,7 +190,8 @@ class MemorySource(Source):
         return (extent for extent in self._data if extent.length)
 
     def close(self) -> None:
-        """Nothing is held."""
+        """Refuse to be read from now on."""
+        self._closed = True
 
 
 class MemoryTarget(Target):
@@ -204,6 +208,7 @@ class MemoryTarget(Target):
         self.content = bytearray(request.size_bytes) if content is None else content
         self.durable: bytes | None = None
         self._threads = threads
+        self._closed = False
 
     @property
     def threads(self) -> int:
@@ -222,11 +227,15 @@ class MemoryTarget(Target):
 
     def flush(self) -> None:
         """Remember the content."""
+        self._check(0, 0)
         self.durable = bytes(self.content)
 
     def close(self) -> None:
-        """Nothing is held."""
+        """Refuse work from now on."""
+        self._closed = True
 
     def _check(self, offset: int, length: int) -> None:
+        if self._closed:
+            raise TargetError("memory: this target was closed; open it again")
         if offset + length > len(self.content):
             raise TargetError(f"memory: {length} bytes at {offset} lie beyond the end at {len(self.content)}")

@@ -48,14 +48,14 @@ class SilentServer:
 
 
 @contextmanager
-def failing_within(limit_s: float, kind: type[BackyError]) -> Iterator[None]:
-    """Expects that the block fails with an error of this class, retryable, before the time is over."""
+def failing_within(limit_s: float, kind: type[BackyError], *, retryable: bool | None = True) -> Iterator[None]:
+    """Expects that the block fails with an error of this class, that says this, before the time is over."""
     began = time.monotonic()
     with pytest.raises(kind) as raised:
         yield
     took_s = time.monotonic() - began
     assert took_s < limit_s, f"gave up after {took_s:.0f} s; expected less than {limit_s:g} s: set a time-out"
-    assert raised.value.retryable, f"not to be in time must be retryable, and this is not: {raised.value!r}"
+    assert retryable in (None, raised.value.retryable), f"expected retryable={retryable} of {raised.value!r}"
 
 
 def failure_of(call: Callable[[], object], limit_s: float, kind: type[BackyError]) -> BackyError | None:

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 import pytest
 
 from backy2_core.contracts.source import Target, TargetRequest
-from backy2_core.errors import TargetError
+from backy2_core.errors import BackyError, TargetError
+from backy2_core.testing.outage import Outage, SilentServer, failing_within, failure_of
 
 THREADS = 8
 PIECE = 50_000
@@ -21,17 +22,31 @@ class TargetSubject:
     """A target under test. ``open`` opens the same device each time; ``read`` gives what a new reader finds there.
 
     ``size_bytes`` is the size to restore (at least 1 MiB). ``creates``: the first opening makes the device; otherwise it
-    is there already, holds other bytes than zeros, and has at least that size. ``read`` is None for a sink.
+    is there already, holds other bytes than zeros, and has at least that size. ``read`` is None for a sink. ``url`` is what
+    ``open`` opens, for the check that messages name it.
+
+    What not every target can do, each left out where it is None: ``space_bytes`` tells what the device takes on its
+    disk; ``outage`` lets writing to it fail, and mends that; ``open_silent`` opens a device at a host and port, with short
+    time-outs.
     """
 
     open: Callable[[TargetRequest], Target]
     read: Callable[[], bytes] | None
     size_bytes: int
     creates: bool = True
+    url: str = ""
+    space_bytes: Callable[[], int] | None = None
+    outage: Outage | None = None
+    open_silent: Callable[[str, int, TargetRequest], Target] | None = None
 
 
 class TargetSuite:
-    """Subclass it, and give the fixture ``subject``."""
+    """Subclass it, and give the fixture ``subject``.
+
+    ``patience_s``: seconds in which every call must end, whatever the device does.
+    """
+
+    patience_s: float = 60.0
 
     @pytest.fixture
     def subject(self) -> TargetSubject:
@@ -98,8 +113,20 @@ class TargetSuite:
         with subject.open(request_new) as target:
             target.write(0, memoryview(buffer))
             buffer[:] = bytes(len(buffer))
+            try:
+                buffer.extend(b"resizing fails while somebody holds a view")
+            except BufferError as error:
+                raise AssertionError("a view of the caller's buffer was kept behind write") from error
             target.flush()
-        buffer.extend(b"resizing fails while somebody holds a view")
+        _expect(subject, content)
+
+    def test_a_buffer_may_be_read_only_and_a_part_of_another(
+        self, subject: TargetSubject, request_new: TargetRequest
+    ) -> None:
+        content = _content(subject.size_bytes)
+        with subject.open(request_new) as target:
+            target.write(0, memoryview(b"##" + content)[2:])
+            target.flush()
         _expect(subject, content)
 
     def test_many_threads_write_at_once(self, subject: TargetSubject, request_new: TargetRequest) -> None:
@@ -128,9 +155,10 @@ class TargetSuite:
         if subject.creates:
             subject.open(request).close()
         before = subject.read()
-        with pytest.raises(TargetError):
+        with pytest.raises(TargetError) as raised:
             subject.open(request)
-        assert subject.read() == before
+        _expect_url(raised.value, subject)
+        assert subject.read() == before, "the device was changed, though it was refused"
 
     def test_what_is_too_small_is_refused(self, subject: TargetSubject) -> None:
         if subject.read is None:
@@ -138,9 +166,10 @@ class TargetSuite:
         if subject.creates:
             subject.open(TargetRequest(subject.size_bytes, force=False, sparse=True)).close()
         before = subject.read()
-        with pytest.raises(TargetError):
+        with pytest.raises(TargetError) as raised:
             subject.open(TargetRequest(len(before) + 1, force=True, sparse=True))
-        assert subject.read() == before
+        _expect_url(raised.value, subject)
+        assert subject.read() == before, "the device was changed, though it was refused"
 
     def test_what_is_larger_than_needed_is_taken(self, subject: TargetSubject, request_new: TargetRequest) -> None:
         content = _content(subject.size_bytes)
@@ -159,9 +188,74 @@ class TargetSuite:
         target.close()
         target.close()
 
+    def test_a_closed_target_refuses_work(self, subject: TargetSubject, request_new: TargetRequest) -> None:
+        if subject.read is None:
+            pytest.skip("the subject is a sink: nothing is lost in it")
+        target = subject.open(request_new)
+        target.close()
+        with pytest.raises(TargetError):
+            target.write(0, memoryview(b"late"))
+        with pytest.raises(TargetError):
+            target.zero(0, 4096)
+        with pytest.raises(TargetError):
+            target.flush()
+
+    def test_what_is_not_written_is_left_as_it_was(self, subject: TargetSubject, request_new: TargetRequest) -> None:
+        if subject.read is None:
+            pytest.skip("the subject is a sink: nothing is there to be left")
+        before = bytes(subject.size_bytes) if subject.creates else subject.read()
+        with subject.open(request_new) as target:
+            target.write(1000, memoryview(b"x" * 1000))
+            target.flush()
+        _expect(subject, before[:1000] + b"x" * 1000 + before[2000 : subject.size_bytes])
+
+    def test_zeros_take_no_space_where_sparse_was_asked(self, subject: TargetSubject) -> None:
+        if subject.space_bytes is None:
+            pytest.skip("the subject has no space_bytes")
+        with subject.open(TargetRequest(subject.size_bytes, force=not subject.creates, sparse=True)) as target:
+            target.zero(0, subject.size_bytes)
+            target.flush()
+        taken = subject.space_bytes()
+        assert taken < subject.size_bytes // 2, f"{taken} bytes are taken by {subject.size_bytes} zeros"
+
+    def test_a_device_that_fails_is_an_error_that_names_it(
+        self, subject: TargetSubject, request_new: TargetRequest
+    ) -> None:
+        if subject.outage is None:
+            pytest.skip("the subject has no outage")
+
+        def write_and_flush() -> None:
+            target.write(0, memoryview(b"content"))
+            target.flush()
+
+        target = subject.open(request_new)
+        try:
+            subject.outage.begin()
+            failure = failure_of(write_and_flush, self.patience_s, TargetError)
+        finally:
+            subject.outage.end()
+            target.close()
+        assert failure is not None, "flush returned, though what was written is not durable"
+        _expect_url(failure, subject)
+
+    def test_a_server_that_never_answers_is_given_up(self, subject: TargetSubject, request_new: TargetRequest) -> None:
+        if subject.open_silent is None:
+            pytest.skip("the subject has no open_silent")
+        with (
+            SilentServer() as server,
+            failing_within(self.patience_s, TargetError, retryable=None),
+            subject.open_silent(server.host, server.port, request_new) as target,
+        ):
+            target.write(0, memoryview(b"content"))
+            target.flush()
+
     def test_at_least_one_thread_is_asked_for(self, subject: TargetSubject, request_new: TargetRequest) -> None:
         with subject.open(request_new) as target:
             assert target.threads >= 1
+
+
+def _expect_url(error: BackyError, subject: TargetSubject) -> None:
+    assert subject.url in str(error), f"expected {subject.url} in the message, not only {error}"
 
 
 def _content(size: int) -> bytes:

@@ -55,6 +55,7 @@ class NullSource(Source):
     def __init__(self, size_bytes: int, *, threads: int = 2) -> None:
         self._size_bytes = size_bytes
         self._threads = threads
+        self._closed = False
         self._pattern = hashlib.shake_128(b"backy2 null source").digest(_PATTERN_BYTES)
 
     @property
@@ -74,6 +75,8 @@ class NullSource(Source):
 
     def read_into(self, offset: int, buffer: memoryview) -> None:
         """Make the bytes from ``offset`` on."""
+        if self._closed:
+            raise SourceError(f"null://{self._size_bytes} was closed; it must be opened again to be read")
         if offset + len(buffer) > self._size_bytes:
             raise SourceError(f"null://{self._size_bytes} has no {len(buffer)} bytes at {offset}; it ends before")
         if offset % _STAMP_BYTES or len(buffer) % 8:
@@ -90,7 +93,8 @@ class NullSource(Source):
             yield Extent(0, self._size_bytes)
 
     def close(self) -> None:
-        """Nothing is held."""
+        """Make no more bytes."""
+        self._closed = True
 
     def _fill(self, offset: int, buffer: memoryview) -> None:
         """Fill a buffer of whole words from an ``offset`` that is a multiple of the stamped size."""

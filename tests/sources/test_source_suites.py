@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import os
 import random
+import resource
 from pathlib import Path
 
 import pytest
 
 from backy2_core.contracts.source import Target, TargetRequest
 from backy2_core.model.extent import Extent
+from backy2_core.testing.durability import TargetDurabilitySuite
 from backy2_core.testing.memory import MemorySource, MemoryTarget
+from backy2_core.testing.outage import Outage
 from backy2_core.testing.source import SourceSubject, SourceSuite, TargetSubject, TargetSuite
 from backy2_plugins.sources.file import FileSource, FileTarget
 from backy2_plugins.sources.null import NullSource, NullTarget
@@ -41,12 +44,36 @@ def _write_with_holes(path: Path, content: bytes) -> None:
             file.write(content[start:stop])
 
 
+def _no_file_may_grow() -> Outage:
+    """A limit of this process, at which writing fails as on a full disk."""
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+
+    def set_limit(soft: int) -> None:
+        # Python ignores the signal that would come with it.
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, limits[1]))
+
+    return Outage(begin=lambda: set_limit(0), end=lambda: set_limit(limits[0]), retryable=False)
+
+
 class TestFileSource(SourceSuite):
     @pytest.fixture
     def subject(self, tmp_path: Path) -> SourceSubject:
-        content = _content()
-        _write_with_holes(tmp_path / "image", content)
-        return SourceSubject(lambda: FileSource(f"file://{tmp_path}/image"), content)
+        content, path = _content(), tmp_path / "image"
+        _write_with_holes(path, content)
+
+        def open_named(name: str) -> FileSource:
+            (tmp_path / name).write_bytes(content)
+            return FileSource(f"file://{tmp_path}/{name}")
+
+        return SourceSubject(
+            lambda: FileSource(f"file://{path}"),
+            content,
+            url=f"file://{path}",
+            change=lambda: os.utime(path, ns=(1, 1)),
+            cut=lambda: os.truncate(path, SIZE // 2),
+            open_missing=lambda: FileSource(f"file://{tmp_path}/missing"),
+            open_named=open_named,
+        )
 
 
 class TestNullSource(SourceSuite):
@@ -63,11 +90,22 @@ class TestMemorySource(SourceSuite):
         return SourceSubject(lambda: MemorySource(content, data=data, identity="always the same"), content)
 
 
-class TestFileTarget(TargetSuite):
+class TestFileTarget(TargetDurabilitySuite, TargetSuite):
+    @pytest.fixture
+    def files(self, tmp_path: Path) -> Path:
+        return tmp_path / "restored"
+
     @pytest.fixture
     def subject(self, tmp_path: Path) -> TargetSubject:
         path = tmp_path / "restored"
-        return TargetSubject(lambda request: FileTarget(f"file://{path}", request), path.read_bytes, SIZE)
+        return TargetSubject(
+            lambda request: FileTarget(f"file://{path}", request),
+            path.read_bytes,
+            SIZE,
+            url=f"file://{path}",
+            space_bytes=lambda: path.stat().st_blocks * 512,
+            outage=_no_file_may_grow(),
+        )
 
 
 class TestExistingFileTarget(TargetSuite):
@@ -76,7 +114,12 @@ class TestExistingFileTarget(TargetSuite):
         path = tmp_path / "old"
         path.write_bytes(b"old bytes" * (SIZE // 9 + 1))
         return TargetSubject(
-            lambda request: FileTarget(f"file://{path}", request), path.read_bytes, SIZE, creates=False
+            lambda request: FileTarget(f"file://{path}", request),
+            path.read_bytes,
+            SIZE,
+            creates=False,
+            url=f"file://{path}",
+            space_bytes=lambda: path.stat().st_blocks * 512,
         )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 
-from backy2_core.api import Target, TargetRequest
+from backy2_core.api import Target, TargetError, TargetRequest
 from backy2_plugins import linux
 from backy2_plugins.sources.file.opening import failure, open_target, sync_folder_of
 from backy2_plugins.sources.file.write_behind import WriteBehind
@@ -37,6 +37,7 @@ class FileTarget(Target):
 
     def write(self, offset: int, data: memoryview) -> None:
         """Write ``data``; may wait for the disk, so that little stays in the page cache."""
+        self._check_open()
         try:
             self._write(offset, data)
         except OSError as error:
@@ -48,6 +49,7 @@ class FileTarget(Target):
         Sparse: nothing on a new file, a hole on what is there. Not sparse: reserved space. Where neither can be had, zeros
         are written.
         """
+        self._check_open()
         if length == 0 or (self._fresh and self._sparse):
             return
         try:
@@ -58,6 +60,7 @@ class FileTarget(Target):
 
     def flush(self) -> None:
         """Write out the file, and its name if it is new."""
+        self._check_open()
         try:
             os.fsync(self._fd)
             if not self._name_is_durable:
@@ -72,6 +75,10 @@ class FileTarget(Target):
         if self._fd >= 0:
             os.close(self._fd)
             self._fd = -1
+
+    def _check_open(self) -> None:
+        if self._fd < 0:
+            raise TargetError(f"{self._url} was closed; it must be opened again to be written")
 
     def _write(self, offset: int, data: memoryview) -> None:
         written = 0
