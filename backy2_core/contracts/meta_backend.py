@@ -185,6 +185,7 @@ class MetaBackend(ABC):
 
         Checks and names all versions of ``new.uses`` in the same transaction: :class:`NotFoundError` where there is none of
         that uid, :class:`RefusedError` where it is not in an accepted state or is used exclusively by another live job.
+        With a text in ``new.alone``: a ``retryable`` :class:`RefusedError` as long as another live job has the same.
         """
 
     @abstractmethod

@@ -48,7 +48,11 @@ class Use:
 
 @dataclass(frozen=True, slots=True)
 class NewJob:
-    """A job about to begin. ``lease_s`` is how long it may be silent before it counts as dead."""
+    """A job about to begin. ``lease_s`` is how long it may be silent before it counts as dead.
+
+    ``alone`` is a text of at most 512 characters that no two live jobs have: the job is refused as long as another one has
+    it. Empty for a job that minds nobody.
+    """
 
     kind: JobKind
     host: str
@@ -56,6 +60,7 @@ class NewJob:
     description: str
     lease_s: float
     uses: tuple[Use, ...] = ()
+    alone: str = ""
 
 
 @dataclass(frozen=True, slots=True)

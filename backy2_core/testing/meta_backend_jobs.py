@@ -62,6 +62,21 @@ class JobPromises(PromiseBase):
         }
         assert meta.find_jobs([]) == {}
 
+    def test_what_a_live_job_is_at_alone_nobody_else_begins(self, meta: MetaBackend) -> None:
+        def new(alone: str) -> NewJob:
+            return NewJob(JobKind.BACKUP, "host", 1, "backup of vm", 60.0, alone=alone)
+
+        first = meta.begin_job(new("vm"))
+        others = [meta.begin_job(new("")), meta.begin_job(new("")), meta.begin_job(new("VM"))]
+        with pytest.raises(RefusedError, match=rf"job {first.id} .*backup of vm") as caught:
+            meta.begin_job(new("vm"))
+        assert caught.value.retryable
+        assert [job.id for job in meta.jobs({JobState.LIVE})] == [job.id for job in reversed([first, *others])]
+        meta.end_job(first.id)
+        second = meta.begin_job(new("vm"))
+        expire(meta, second.id)
+        meta.begin_job(new("vm"))
+
     def test_ending_a_job_twice_does_nothing(self, meta: MetaBackend) -> None:
         job = begin(meta)
         meta.end_job(job.id)

@@ -54,6 +54,7 @@ def filled(tmp_path: Path) -> Path:
         path,
         "DROP TABLE backy2_notes",
         "ALTER TABLE backy2_versions DROP COLUMN key",
+        "ALTER TABLE backy2_jobs DROP COLUMN alone",
         "UPDATE backy2_schema SET version_num = '0001'",
     )
     return path
@@ -70,7 +71,8 @@ def test_what_revision_0001_held_is_all_there_after_the_migration(filled: Path) 
         assert meta.schema_state() is SchemaState.CURRENT
         assert len(list(meta.versions(VersionFilter()))) == 2
     versions = [(*row, "") for row in before["backy2_versions"]]
-    assert rows(filled) == before | {"backy2_notes": [], "backy2_versions": versions}
+    jobs = [(*row, "") for row in before["backy2_jobs"]]
+    assert rows(filled) == before | {"backy2_notes": [], "backy2_versions": versions, "backy2_jobs": jobs}
 
 
 def test_a_database_that_was_brought_up_to_date_takes_notes_and_gives_out_new_ids(filled: Path) -> None:

@@ -62,6 +62,7 @@ def begin_job(database: Database, new: NewJob) -> Job:
     tables = database.tables
     with database.write() as connection:
         _expire(connection, tables)
+        _refuse_company(connection, tables, new)
         named: dict[VersionId, bool] = {}
         for use in new.uses:
             version = _usable(connection, tables, use)
@@ -140,6 +141,20 @@ def _expire(connection: Connection, tables: Tables) -> list[Job]:
     return found
 
 
+def _refuse_company(connection: Connection, tables: Tables, new: NewJob) -> None:
+    jobs = tables.jobs
+    same = select(jobs.c.id, jobs.c.host, jobs.c.pid, jobs.c.description).where(
+        jobs.c.state == JobState.LIVE, jobs.c.alone == new.alone
+    )
+    other = connection.execute(same).first() if new.alone else None
+    if other is not None:
+        raise RefusedError(
+            f"job {other.id} is at it already: {other.description} (process {other.pid} on {other.host}); `backy2 jobs` shows how"
+            " far it is, and if it died, when its lease runs out",
+            retryable=True,
+        )
+
+
 def _usable(connection: Connection, tables: Tables, use: Use) -> VersionId:
     versions = tables.versions
     taken = named_by_live(tables, versions.c.id, exclusively=True)
@@ -170,6 +185,7 @@ def _new_row(connection: Connection, tables: Tables, new: NewJob) -> dict[str, A
         "renewed": now,
         "lease_until": now + duration_us(new.lease_s),
         "progress": 0.0,
+        "alone": new.alone,
     }
 
 

@@ -22,7 +22,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.types import TypeEngine
 
-REVISIONS = ("0001", "0002", "0003")
+REVISIONS = ("0001", "0002", "0003", "0004")
 """Every revision of the schema, oldest first; the last one is what this release needs."""
 MOVED = "moved"
 """Stands in place of the revision in a database whose rows were moved to another one."""
@@ -226,6 +226,7 @@ def _jobs(prefix: str, metadata: MetaData) -> Table:
         Column("renewed", BigInteger, nullable=False),
         Column("lease_until", BigInteger, nullable=False),
         Column("progress", REAL, nullable=False),
+        Column("alone", String(512), nullable=False, server_default=""),
     )
 
 
