@@ -149,8 +149,8 @@ def _refuse_company(connection: Connection, tables: Tables, new: NewJob) -> None
     other = connection.execute(same).first() if new.alone else None
     if other is not None:
         raise RefusedError(
-            f"job {other.id} is at it already: {other.description} (process {other.pid} on {other.host}); `backy2 jobs` shows how"
-            " far it is, and if it died, when its lease runs out",
+            f"job {other.id} is at it already: {other.description} (process {other.pid} on {other.host}); `backy2 jobs`"
+            " shows how far it is, and if it died, when its lease runs out",
             retryable=True,
         )
 
