@@ -11,8 +11,23 @@ import pytest
 
 from backy2_plugins.data_backends.file import FileDataBackend
 from tests.sources.machine import cached_bytes
+from tests.support.ceph import ceph, ceph_with_radosgw, own_ceph
+from tests.support.s3 import gateway, moto, scripted
 
-__all__ = ["cached_bytes", "flush_method", "open_file_store", "remount", "small_filesystem", "store"]
+__all__ = [
+    "cached_bytes",
+    "ceph",
+    "ceph_with_radosgw",
+    "flush_method",
+    "gateway",
+    "moto",
+    "open_file_store",
+    "own_ceph",
+    "remount",
+    "scripted",
+    "small_filesystem",
+    "store",
+]
 
 
 @pytest.fixture(params=["syncfs", "fsync"])
