@@ -71,11 +71,15 @@ class BackyApp(App):
 
     @functools.cached_property
     def registry(self) -> PluginRegistry:
-        """The plugins of this run, for what needs no configuration."""
+        """The plugins of this run, without those that the configuration switches off."""
         # Imported here: it brings every contract with it, and the list of verbs needs none.
-        from backy2_core.plugins.registry import PluginRegistry
+        from backy2_core.plugins.switches import configured_registry
 
-        return PluginRegistry(self.entries)
+        try:
+            return configured_registry(self.config, self.entries)
+        except ConfigError:
+            # Whoever needs the configuration fails with this very error; listing the plugins does not need it.
+            return configured_registry(None, self.entries)
 
     @functools.cached_property
     def config(self) -> Config:

@@ -11,6 +11,7 @@ from cliff.commandmanager import CommandManager
 
 from backy2_core.errors import PluginError, UsageError
 from backy2_core.plugins.discovery import COMMANDS, OWN_DISTRIBUTION, PluginEntry, seen_entries
+from backy2_core.plugins.guard import Unusable, import_with_care
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +67,9 @@ class Catalogue(CommandManager):
             owners = " and ".join(f"{claim.distribution} {claim.version}" for claim in claims)
             raise PluginError(f"The command {name!r} is claimed by {owners}; uninstall one of them.")
         try:
-            verb = self.commands[name].load()
-        except Exception as error:  # whatever a stranger's module raises when it is imported
-            raise PluginError(f"{_owner(name, claims)} cannot be used: {type(error).__name__}: {error}") from error
+            verb = import_with_care(claims[0].value if claims else name, self.commands[name].load)
+        except Unusable as error:
+            raise PluginError(f"{_owner(name, claims)} cannot be used: {error}") from error
         if not (isinstance(verb, type) and issubclass(verb, Command)):
             raise PluginError(f"{_owner(name, claims)} cannot be used: it is no subclass of cliff.command.Command")
         return verb

@@ -34,11 +34,11 @@ class FormatterShelf:
         self._made: dict[str, Extension[Formatter]] = {}
 
     def names(self) -> list[str]:
-        """The names of all installed formatters; none is imported for it."""
-        return self._registry.names(FORMATTERS)
+        """The names of all installed formatters, those too that are switched off; none is imported for it."""
+        return self._registry.known(FORMATTERS)
 
     def __iter__(self) -> Iterator[Extension[Formatter]]:
-        if self._wanted in self.names():
+        if self._wanted in self._registry.names(FORMATTERS):
             yield self[self._wanted]
 
     def __getitem__(self, name: str) -> Extension[Formatter]:

@@ -56,6 +56,7 @@ class Config:
     def __init__(self, origin: str, sections: Mapping[str, Section], *, exposed: bool = False) -> None:
         self._origin = origin
         self._exposed = exposed
+        self._embedded = _embedded_sections().keys() - sections.keys()
         self._sections = {**_embedded_sections(), **sections}
         self._core = self._read_core()
         self._keys = self._find_keys()
@@ -122,6 +123,21 @@ class Config:
         found = self._section(section)
         self._check_keys(found, declared)
         return {setting.name: self._value(found, setting) for setting in declared}
+
+    def in_force(self, section: str, setting: Setting) -> tuple[Any, str]:
+        """The value of one setting of a plugin's section, and where it comes from, in words for people.
+
+        None for one that cannot be had; then the words say why.
+        """
+        found = self._section(section)
+        holder = found.elsewhere.get(setting.name, found)
+        key = next((key for key in (setting.name, *setting.aliases) if key in holder.values), None)
+        try:
+            value = self._value(found, setting)
+        except ConfigError as error:
+            return None, str(error)
+        place = EMBEDDED if section in self._embedded else self._where(holder, key)
+        return value, "default" if key is None else place
 
     def schedules(self) -> list[Schedule]:
         """The schedules by name."""

@@ -32,8 +32,12 @@ def find_config(argument: str | None, environ: Mapping[str, str] = os.environ) -
             if not _exists(path):
                 raise ConfigError(f"{path}: there is no such configuration file; {origin} names it")
             return path
-    own = _home("XDG_CONFIG_HOME", ".config", environ) / "backy2" / "plugins.cfg"
-    return next((path for path in (own, *SYSTEM_FILES) if _exists(path)), None)
+    return next((path for path in (own_config(environ), *SYSTEM_FILES) if _exists(path)), None)
+
+
+def own_config(environ: Mapping[str, str] = os.environ) -> Path:
+    """The configuration file of this user: ``~/.config/backy2/plugins.cfg`` (``$XDG_CONFIG_HOME``)."""
+    return _home("XDG_CONFIG_HOME", ".config", environ) / "backy2" / "plugins.cfg"
 
 
 def _exists(path: Path) -> bool:

@@ -9,12 +9,9 @@ from typing import Any
 
 from backy2_core import api
 from backy2_core.plugins import discovery
+from backy2_core.plugins.guard import Unusable, run_with_care
 
 VERSION_ATTRIBUTE = "backy2_api_version"
-
-
-class Unusable(Exception):
-    """A plugin was refused; the message is the reason alone, the registry adds whose plugin it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,18 +122,7 @@ def check_settings(result: object) -> tuple[api.Setting, ...]:
 
 def call_hook(hook: str, call: Callable[[], Any]) -> Any:
     """Run a plugin's hook: its named errors pass, anything else it raises becomes a reason to refuse it."""
-    try:
-        return call()
-    except api.BackyError:
-        raise
-    except Exception as error:  # whatever a stranger's code raises
-        raise Unusable(f"{hook} raised {reason_of(error)}") from error
-
-
-def reason_of(error: BaseException) -> str:
-    """An exception in one line, with its class."""
-    text = " ".join(str(error).split())
-    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+    return run_with_care(hook, call, api.BackyError)
 
 
 def _describe(thing: object) -> str:

@@ -36,12 +36,14 @@ def load_listeners(
     then its error is raised. A mistake in a listener's section of the configuration is always raised.
     """
     names = registry.names(LISTENERS)
-    missing = sorted(set(required) - set(names))
-    if missing:
-        raise PluginError(f"required listeners are not installed: {', '.join(missing)}")
     contradictory = sorted(set(required) & set(disabled))
     if contradictory:
         raise ConfigError(f"listeners are both required and disabled: {', '.join(contradictory)}")
+    missing = sorted(set(required) - set(registry.known(LISTENERS)))
+    if missing:
+        raise PluginError(f"required listeners are not installed: {', '.join(missing)}")
+    for name in sorted(set(required) - set(names)):
+        registry.load(LISTENERS, name)  # says by what it is switched off
     made = [_make(registry, settings_of, name, name in required) for name in names if name not in disabled]
     return [listener for listener in made if listener is not None]
 

@@ -18,7 +18,7 @@ from backy2_core.contracts.settings import Setting
 from backy2_core.errors import PluginError
 from backy2_core.plugins import gate
 from backy2_core.plugins.discovery import COMMANDS, PluginEntry, installed_entries, seen_entries
-from backy2_core.plugins.gate import Unusable
+from backy2_core.plugins.guard import Unusable, import_with_care, reason_of, run_with_care
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +76,10 @@ class PluginRegistry:
         """Names that :meth:`load` would look for in ``group``, sorted, each once; says nothing about their health."""
         return sorted({entry.name for entry in seen_entries(self._entries, group)})
 
+    def known(self, group: str) -> list[str]:
+        """As :meth:`names`, with those that are switched off, of which :meth:`load` says by what."""
+        return sorted({entry.name for entry in self._entries if entry.group == group})
+
     def load(self, group: str, name: str) -> LoadedPlugin:
         """Import and check one plugin; the second call returns the same object.
 
@@ -86,7 +90,7 @@ class PluginRegistry:
             return loaded
         entry = self._select(group, name)
         try:
-            loaded = self._admit(entry)
+            loaded = self._admit_with_care(entry)
         except Unusable as error:
             raise PluginError(f"{entry} cannot be used: {error}") from error
         self._loaded[group, name] = loaded
@@ -108,7 +112,7 @@ class PluginRegistry:
         caller = self._hooks.subset_hook_caller(hook, remove_plugins=others)
         try:
             result = gate.call_hook(hook, lambda: caller(**arguments))
-            gate.check_result(hook, result)
+            run_with_care(f"what {hook} returned", lambda: gate.check_result(hook, result), Unusable)
         except Unusable as error:
             raise PluginError(f"{plugin} cannot be used: {error}") from error
         return result
@@ -145,11 +149,15 @@ class PluginRegistry:
     def _missing(self, group: str, name: str) -> str:
         disabled = [entry for entry in self._entries if (entry.group, entry.name) == (group, name)]
         if disabled:
-            return f"{disabled[0]} is switched off: $BACKY2_PLUGINS does not name its distribution"
+            return f"{disabled[0]} is switched off: {disabled[0].disabled}"
         names = self.names(group)
         close = difflib.get_close_matches(name, names, n=2)
         hint = f"did you mean {' or '.join(close)}? " if close else ""
         return f"no plugin {name!r} in group {group}: {hint}Installed are: {', '.join(names) or 'none'}"
+
+    def _admit_with_care(self, entry: PluginEntry) -> LoadedPlugin:
+        # A plugin object may do anything when it is looked at.
+        return run_with_care("looking at the plugin object", lambda: self._admit(entry), Unusable)
 
     def _admit(self, entry: PluginEntry) -> LoadedPlugin:
         plugin = _import(entry, [e.entry_point for e in self._claims(entry.group, entry.name)])
@@ -172,7 +180,7 @@ class PluginRegistry:
         except Exception as error:  # a plugin object may do anything when its attributes are looked at
             if self._hooks.has_plugin(name):
                 self._hooks.unregister(name=name)
-            raise Unusable(gate.reason_of(error)) from error
+            raise Unusable(reason_of(error)) from error
 
     def _hooks_of(self, plugin: object) -> list[str]:
         return [caller.name for caller in self._hooks.get_hookcallers(plugin) or ()]
@@ -183,7 +191,7 @@ class PluginRegistry:
 
     def _judge(self, entry: PluginEntry) -> tuple[int | None, PluginState, str]:
         if entry.disabled:
-            return None, PluginState.DISABLED, "$BACKY2_PLUGINS does not name its distribution"
+            return None, PluginState.DISABLED, entry.disabled
         claims = self._claims(entry.group, entry.name)
         if len(claims) > 1:
             return None, PluginState.DUPLICATE, _claimed_by(claims)
@@ -191,7 +199,7 @@ class PluginRegistry:
             if entry.group == COMMANDS:
                 gate.check_command(_import(entry, [entry.entry_point]))
                 return None, PluginState.OK, ""
-            loaded = self._loaded.get((entry.group, entry.name)) or self._admit(entry)
+            loaded = self._loaded.get((entry.group, entry.name)) or self._admit_with_care(entry)
         except Unusable as error:
             return None, PluginState.BROKEN, str(error)
         self._loaded[entry.group, entry.name] = loaded
@@ -210,10 +218,7 @@ class _Driver(DriverManager[object]):
 
 
 def _import(entry: PluginEntry, points: list[EntryPoint]) -> object:
-    try:
-        return _Driver(entry, points).driver
-    except (Exception, SystemExit) as error:  # whatever a stranger's module does when it is imported
-        raise Unusable(f"importing {entry.value} raised {gate.reason_of(error)}") from error
+    return import_with_care(entry.value, lambda: _Driver(entry, points).driver)
 
 
 def _raise(manager: ExtensionManager[object], point: EntryPoint, error: BaseException) -> None:

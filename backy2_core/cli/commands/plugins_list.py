@@ -14,8 +14,10 @@ class PluginsList(ListVerb):
     """List all installed plugins.
 
     Tries to load each of them. The state is ok, broken (the reason says why), duplicate (two
-    distributions claim the name) or disabled ($BACKY2_PLUGINS leaves its distribution out). A
-    broken plugin harms nothing as long as nobody selects it.
+    distributions claim the name) or disabled (by `backy2 plugins disable`, or $BACKY2_PLUGINS
+    leaves its distribution out; the reason says which). A broken plugin harms nothing as long as
+    nobody selects it. One that takes more than 30 seconds to load ($BACKY2_PLUGIN_SECONDS sets
+    another limit) counts as broken.
     """
 
     example = """

@@ -3,69 +3,100 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
+from backy2_core.cli.plugin_choice import add_choice, chosen_groups
 from backy2_core.cli.verbs import ListVerb
-from backy2_core.errors import NotFoundError, PluginError, UsageError
-from backy2_core.plugins.discovery import COMMANDS
+from backy2_core.errors import ConfigError, NotFoundError, PluginError
+from backy2_core.plugins.discovery import DATA_BACKENDS, META_BACKENDS
+from backy2_core.plugins.groups import short
 
 if TYPE_CHECKING:
     from backy2_core.contracts.settings import Setting
 
-_PREFIX = "backy2."
+_HIDDEN = "(not shown)"
 
 
 class PluginsShow(ListVerb):
-    """Show the settings that a plugin takes.
+    """Show the settings that a plugin takes, and their values.
 
-    A row for each key that the plugin's section of the configuration may hold. Where plugins of
-    several groups have the name, all are shown; GROUP (data_backends, sources, ...) narrows it.
+    A row for each key that the plugin's section of the configuration may hold: its type, its
+    default, what it may be, other names of the key, and the value in force with the place that it
+    comes from: "default", or file, section and key. The text of a secret is never shown. Where
+    plugins of several groups have the name, all are shown; GROUP (data_backends, sources, ...)
+    narrows it.
     """
 
     example = """
     backy2 plugins show data_backends file
-    backy2 plugins show sql -f yaml
+    backy2 plugins show meta_backends:sql -f yaml
     """
     exits = (PluginError, NotFoundError)
-    columns = ("group", "plugin", "key", "type", "default", "required", "choices", "help")
+    columns = (
+        "group",
+        "plugin",
+        "key",
+        "type",
+        "default",
+        "required",
+        "choices",
+        "help",
+        "aliases",
+        "value",
+        "from",
+    )
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         """One word or two."""
-        parser.add_argument("group", nargs="?", metavar="GROUP", help="the group, such as data_backends")
-        parser.add_argument("name", metavar="NAME", help="the plugin's name")
+        add_choice(parser)
 
     def rows(self, parsed_args: argparse.Namespace) -> Iterable[Sequence[Any]]:
         """A row a setting."""
-        registry, name = self.app.registry, parsed_args.name
-        groups = [group for group in self._groups(parsed_args.group) if name in registry.names(group)]
-        if not groups:
-            where = f" in group {parsed_args.group}" if parsed_args.group else ""
-            raise NotFoundError(f"There is no plugin {name!r}{where}; `backy2 plugins list` lists those there are.")
-        for group in groups:
-            for setting in registry.settings(registry.load(group, name)):
-                yield group, name, *_cells(setting)
+        from backy2_core.plugins.switches import configured_registry
 
-    def _groups(self, wanted: str | None) -> list[str]:
-        groups = sorted({entry.group for entry in self.app.registry.entries} - {COMMANDS})
-        if wanted is None:
-            return groups
-        found = [group for group in groups if wanted in (group, group.removeprefix(_PREFIX))]
-        if not found:
-            names = ", ".join(group.removeprefix(_PREFIX) for group in groups)
-            raise UsageError(f"There is no group {wanted!r} with settings; the groups are: {names}.")
-        return found
+        # One that is switched off is shown, too.
+        registry = configured_registry(None, self.app.entries)
+        groups, name = chosen_groups(self.app.entries, parsed_args)
+        for group in groups:
+            declared = registry.settings(registry.load(group, name))
+            for setting, cells in zip(declared, self._in_force(group, name, declared), strict=True):
+                yield group, name, *_cells(setting), *cells
+
+    def _in_force(self, group: str, name: str, declared: Sequence[Setting]) -> Iterator[tuple[str, str]]:
+        """For each setting its value, and where it comes from."""
+        try:
+            config = self.app.config
+            if group in (DATA_BACKENDS, META_BACKENDS):
+                section = short(group).removesuffix("s")
+                selected = config.type_of(section) == name
+            else:
+                section, selected = f"{short(group).removesuffix('s')}:{name}", True
+        except ConfigError:
+            # The settings can be looked up while the configuration is being mended.
+            yield from (("", "the configuration cannot be read") for _ in declared)
+            return
+        for setting in declared:
+            if not selected:
+                yield "", f"not selected: [{section}] has another type"
+                continue
+            value, place = config.in_force(section, setting)
+            yield _text(setting, value), place
 
 
 def _cells(setting: Setting) -> Sequence[Any]:
+    choices, aliases = ",".join(setting.choices), ",".join(setting.aliases)
+    default = _text(setting, setting.default)
+    return setting.name, setting.type.value, default, setting.required, choices, setting.help, aliases
+
+
+def _text(setting: Setting, value: Any) -> Any:
     from backy2_core.contracts.settings import SettingType
 
-    hidden = setting.type is SettingType.SECRET or setting.default is None
-    default = "" if hidden else _text(setting.default)
-    return setting.name, setting.type.value, default, setting.required, ",".join(setting.choices), setting.help
-
-
-def _text(default: Any) -> Any:
-    if isinstance(default, bool):
-        return "yes" if default else "no"
-    return ",".join(map(str, default)) if isinstance(default, (list, tuple)) else default
+    if value is None:
+        return ""
+    if setting.type is SettingType.SECRET:
+        return _HIDDEN
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return ",".join(map(str, value)) if isinstance(value, (list, tuple)) else value
