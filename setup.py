@@ -25,6 +25,7 @@ REQUIRED = [
 S3 = ["boto3>=1.37"]
 POSTGRESQL = ["psycopg[binary]>=3.1"]
 MYSQL = ["PyMySQL>=1.1"]
+EXAMPLES = ["fsspec>=2026.9", "paramiko>=3.4", "prometheus_client>=0.20"]
 TEST = [
     "hypothesis>=6.90",
     "import-linter>=2.1",
@@ -36,6 +37,7 @@ TEST = [
     "setuptools>=70.1",
     "types-PyYAML",
     "moto[server]>=5",
+    *EXAMPLES,
     *S3,
     *POSTGRESQL,
     *MYSQL,
