@@ -41,3 +41,36 @@ def test_plugins_are_shown_even_if_the_configuration_is_broken(backy: Backy) -> 
     assert backy.call("ls").code == 10
     assert settings(backy, "sql")
     assert "formatters" in backy.ok("plugins", "list")
+
+
+def test_the_value_in_force_and_its_place_are_shown(backy: Backy) -> None:
+    rows = {row["key"]: row for row in settings(backy, "data_backends:file")}
+    assert (rows["path"]["value"], rows["path"]["from"]) == (str(backy.store), "embedded defaults")
+    assert rows["flush_method"]["from"] == "default"
+    config = backy.folder / "config" / "backy2" / "plugins.cfg"
+    config.parent.mkdir(parents=True)
+    config.write_text("[DataBackend]\npath = /srv/x\nflush_method = fsync\n[source:file]\nsimultaneous_reads = nine\n")
+    rows = {row["key"]: row for row in settings(backy, "data_backends:file")}
+    place = f"{config}, section [DataBackend], key flush_method"
+    assert (rows["flush_method"]["value"], rows["flush_method"]["from"]) == ("fsync", place)
+    rows = {row["key"]: row for row in settings(backy, "data_backends", "null")}
+    assert all(str(row["from"]).startswith("not selected") for row in rows.values())
+    rows = {row["key"]: row for row in settings(backy, "source", "file")}
+    assert rows["simultaneous_reads"]["value"] == ""
+    assert "key simultaneous_reads: 'nine' is not a whole number" in str(rows["simultaneous_reads"]["from"])
+
+
+def test_a_secret_is_never_shown(backy: Backy) -> None:
+    config = backy.folder / "config" / "backy2" / "plugins.cfg"
+    config.parent.mkdir(parents=True)
+    config.write_text("[transform:backy2_v1]\nencryption_key = 5ec4e7\n")
+    rows = {row["key"]: row for row in settings(backy, "backy2_v1")}
+    assert rows["encryption_key"]["type"] == "secret"
+    assert rows["encryption_key"]["value"] == "(not shown)"
+    assert "5ec4e7" not in json.dumps(rows)
+    assert "key encryption_key" in str(rows["encryption_key"]["from"])
+
+
+def test_aliases_are_shown(backy: Backy) -> None:
+    rows = {row["key"]: row for row in settings(backy, "data_backends:s3")}
+    assert rows["bucket"]["aliases"] == "bucket_name"
