@@ -126,11 +126,14 @@ class MetaBackend(ABC):
     be reached, for one, or does not answer in time. No call waits for ever. A method that raised has changed nothing;
     only where the connection was lost while the change was being confirmed may it have been made, and then
     ``retryable`` is False and the message says so. A version that is to be changed and is not there is a
-    :class:`NotFoundError`; for protection, expiry and tags one that was removed is not there.
+    :class:`NotFoundError`; for protection, expiry and tags one that was removed is not there. Collections may have a
+    hundred thousand entries, or none.
+
+    Ids are above 0, ascend, and are never given out twice, also not those of rows that were dropped.
 
     Leases: methods that take a ``job`` raise :class:`backy2_core.errors.JobLostError` unless that job is ``live``, in the
-    same transaction, and conflict with a transaction that makes it ``expired``. Time is the database's own clock (no test
-    of the suite can turn it back).
+    same transaction, and conflict with a transaction that makes it ``expired``: until then a lease that ran out still
+    counts, and only :meth:`renew_job` extends one. Time is the database's own clock (no test of the suite can turn it back).
 
     Condemning: *condemned* is a mark beside a row's state, with a *stamp* (the highest job id given out so far, so that
     a job began before the mark exactly if its id is not above the stamp) and a *generation* that grows with every mark.
@@ -220,7 +223,7 @@ class MetaBackend(ABC):
 
     @abstractmethod
     def versions(self, which: VersionFilter) -> Iterator[Version]:
-        """Versions by name, then date, then id, ascending."""
+        """Versions by name, then date, then id, ascending. Every criterion is taken literally, and case matters."""
 
     @abstractmethod
     def finish_version(
@@ -228,14 +231,15 @@ class MetaBackend(ABC):
     ) -> Version:
         """Make an incomplete or arriving version valid, in one transaction with its digest and its statistics.
 
-        Refuses (:class:`MetaBackendError`) unless every segment that its geometry calls for is in the map and stored;
+        Refuses (:class:`MetaBackendError`) any other, and unless the map has as many segments as its geometry calls for,
+        all stored;
         revives condemned ones. A version that refers to a damaged blob, or of which the caller knows that it is
         ``damaged``, becomes damaged in place of valid.
         """
 
     @abstractmethod
     def remove_version(self, version: VersionId, *, protected_too: bool = False) -> None:
-        """Mark a version removed. :class:`RefusedError` if it is protected; nothing if it is removed already.
+        """Mark a version removed, also one in use. :class:`RefusedError` if it is protected; nothing if it is removed.
 
         One that is arriving is dropped at once, row and all: it was never there.
         """
@@ -275,7 +279,8 @@ class MetaBackend(ABC):
 
     @abstractmethod
     def add_blobs(self, job: JobId, store: StoreId, blobs: Sequence[NewBlob]) -> list[BlobId]:
-        """Record durable blobs as ``stored``, in order; return their ids."""
+        """Record durable blobs as ``stored``, in order; return their ids. :class:`MetaBackendError` if the store has a record
+        of one of these uids."""
 
     @abstractmethod
     def take_over_blobs(self, job: JobId, store: StoreId, blobs: Sequence[NewBlob]) -> list[BlobId]:
@@ -309,7 +314,8 @@ class MetaBackend(ABC):
     def append_segments(
         self, job: JobId, version: VersionId, segments: Sequence[NewSegment | KeptSegment]
     ) -> list[SegmentId]:
-        """Append to the map of an incomplete version, in order; return the ids now in the map.
+        """Append to the map of an incomplete or arriving version, in order; return the ids now in the map. Any other
+        version is refused with a :class:`MetaBackendError`.
 
         A new segment whose packed data equal those of a stored one that is not condemned becomes a reference to it.
         Fresh blob ids are checked in the same transaction: condemned ones are revived; if any is missing, ``deleting`` or
@@ -318,7 +324,7 @@ class MetaBackend(ABC):
 
     @abstractmethod
     def map_length(self, version: VersionId) -> int:
-        """Number of segments in the map."""
+        """Number of segments in the map; 0 for a version that is not there."""
 
     @abstractmethod
     def read_map(self, version: VersionId, start: int = 0) -> Iterator[SegmentId]:

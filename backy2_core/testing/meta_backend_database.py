@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import pytest
-
 from backy2_core.contracts.meta_backend import MetaBackend, SchemaState, StoreInfo
-from backy2_core.errors import MetaBackendError, SchemaError
 from backy2_core.model.blob import StoreId
-from backy2_core.model.version import VersionFilter
 from backy2_core.testing.meta_backend_base import OpenDatabase, PromiseBase, begin
 
 
@@ -18,13 +14,6 @@ class DatabasePromises(PromiseBase):
         for _ in range(2):
             with open_database() as meta:
                 assert meta.schema_state() is SchemaState.EMPTY
-
-    def test_an_empty_database_refuses_work_with_the_next_step(self, open_database: OpenDatabase) -> None:
-        with open_database() as meta:
-            with pytest.raises(SchemaError, match="initdb"):
-                list(meta.versions(VersionFilter()))
-            with pytest.raises(SchemaError, match="initdb"):
-                begin(meta)
 
     def test_initialise_makes_the_schema_current(self, open_database: OpenDatabase) -> None:
         with open_database() as meta:
@@ -43,13 +32,6 @@ class DatabasePromises(PromiseBase):
         meta.initialise()
         meta.close()
         meta.close()
-
-    def test_a_closed_database_refuses_work(self, open_database: OpenDatabase) -> None:
-        meta = open_database()
-        meta.initialise()
-        meta.close()
-        with pytest.raises(MetaBackendError):
-            meta.stores()
 
     def test_what_was_written_is_there_after_opening_again(self, open_database: OpenDatabase) -> None:
         with open_database() as meta:
@@ -80,7 +62,7 @@ class DatabasePromises(PromiseBase):
         assert meta.read_note(store, "keys") is None
 
     def test_a_note_is_kept_to_the_byte(self, open_database: OpenDatabase) -> None:
-        notes = {"keys": bytes(range(256)) * 234, "other-name_1.x": b"", "k" * 32: b"\0"}
+        notes = {"keys": (bytes(range(256)) * 235)[:60_000], "other-name_1.x": b"", "k" * 32: b"\0"}
         with open_database() as meta:
             meta.initialise()
             store = meta.register_store("first", "file", "/a")

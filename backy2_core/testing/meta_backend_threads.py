@@ -12,7 +12,7 @@ import pytest
 
 from backy2_core.contracts.meta_backend import MetaBackend, SchemaState, Sweep
 from backy2_core.errors import BlobGoneError, JobLostError, RefusedError
-from backy2_core.model.blob import BlobId, BlobState, DedupKey, NewBlob, StoreId
+from backy2_core.model.blob import BlobId, BlobState, BlobUid, DedupKey, NewBlob, StoreId
 from backy2_core.model.job import JobId, JobState, Use
 from backy2_core.model.version import Version, VersionFilter, VersionState
 from backy2_core.testing.meta_backend_base import (
@@ -151,6 +151,37 @@ class ThreadPromises(PromiseBase):
         assert next(listing) == made[0]
         meta.remove_version(made[599].id)
         assert [version.id for version in listing][:598] == [version.id for version in made[1:599]]
+
+    def test_scans_may_be_left_unfinished_while_others_write(
+        self, meta: MetaBackend, other: MetaBackend, job: JobId, store: StoreId
+    ) -> None:
+        version = finished(meta, job, add(meta, job, store))
+        unfinished = [
+            meta.scan_blobs(store),
+            meta.scan_maps(),
+            meta.scan_segments(with_data=True),
+            meta.read_map(version.id),
+            meta.versions(VersionFilter()),
+        ]
+        for scan in unfinished:
+            next(scan)
+        for through in (meta, other):
+            assert add(through, job, store)
+        del unfinished
+
+    def test_objects_to_be_doomed_may_come_slowly_while_others_write(
+        self, meta: MetaBackend, other: MetaBackend, job: JobId, store: StoreId
+    ) -> None:
+        def listing() -> Iterator[tuple[BlobUid, int]]:
+            for number in range(3):
+                assert add(other, job, store), "nobody could write while the listing went on"
+                yield BlobUid(f"object {number}"), 1
+
+        assert meta.doom_objects(store, listing()) == 3
+
+    def test_a_store_registered_at_once_has_one_number(self, meta: MetaBackend, other: MetaBackend) -> None:
+        calls = [lambda through=through: through.register_store("one", "file", "/a") for through in (meta, other) * 4]
+        assert len(set(together(*calls))) == 1
 
     def test_two_objects_on_one_database_see_each_others_commits(
         self, meta: MetaBackend, other: MetaBackend, job: JobId, store: StoreId

@@ -65,7 +65,10 @@ class VersionPromises(PromiseBase):
 
     def test_versions_are_listed_by_name_then_date_then_number(self, meta: MetaBackend, job: JobId) -> None:
         made = [create(meta, job, name=name) for name in ("b", "a", "c", "a", "b", "a")]
+        old = datetime(2017, 1, 1, tzinfo=UTC)
+        made += [finished(meta, job, name="a", date=old + timedelta(days=day), arriving=True) for day in (2, 0, 1)]
         expected = sorted(made, key=lambda version: (version.name, version.date, version.id))
+        assert [version.id for version in expected[:3]] == [version.id for version in (made[7], made[8], made[6])]
         assert list(meta.versions(VersionFilter())) == expected
         assert sorted(made, key=lambda version: version.id) == made
 
@@ -85,12 +88,14 @@ class VersionPromises(PromiseBase):
     def test_every_criterion_of_a_filter_must_hold(self, meta: MetaBackend, job: JobId) -> None:
         create(meta, job, name="one", snapshot_name="s1", tags=frozenset({"a", "b"}))
         create(meta, job, name="two", snapshot_name="s1", tags=frozenset({"b"}))
-        finished(meta, job, name="three", snapshot_name="s2")
+        finished(meta, job, name="three", snapshot_name="s2", source_identity="inode 1")
         assert names(meta, name="two") == ["two"]
         assert names(meta, name="tw") == []
         assert names(meta, snapshot_name="s1") == ["one", "two"]
         assert names(meta, tag="b") == ["one", "two"]
         assert names(meta, tag="a", snapshot_name="s2") == []
+        assert names(meta, source_identity="inode 1") == ["three"]
+        assert names(meta, source_identity="inode") == []
         assert names(meta, states=frozenset({VersionState.VALID})) == ["three"]
         assert names(meta, states=frozenset()) == []
 

@@ -11,7 +11,7 @@ MODULE_LINES = 300
 FUNCTION_LINES = 40
 LONGER_MODULES = {
     # One class of about fifty methods that are all signature and docstring; cut in two, it would be read as two contracts.
-    Path("backy2_core/contracts/meta_backend.py"): 410,
+    Path("backy2_core/contracts/meta_backend.py"): 430,
 }
 
 

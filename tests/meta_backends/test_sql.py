@@ -19,8 +19,10 @@ from backy2_core.contracts.meta_backend import MetaBackend, SchemaState
 from backy2_core.errors import MetaBackendError, SchemaError
 from backy2_core.model.secret import Secret
 from backy2_core.model.version import VersionFilter
+from backy2_core.testing.durability import MetaDurabilitySuite
 from backy2_core.testing.meta_backend import MetaBackendSuite
 from backy2_core.testing.meta_backend_base import begin, create
+from backy2_core.testing.outage import Outage
 from backy2_plugins.meta_backends import sql
 from backy2_plugins.meta_backends.sql import database as sql_database
 
@@ -107,10 +109,24 @@ def as_somebody_else():
         os.seteuid(0)
 
 
-class TestSqlite(MetaBackendSuite):
+class TestSqlite(MetaDurabilitySuite, MetaBackendSuite):
+    volatile = ("*-shm",)  # made anew from the log
+
     @pytest.fixture
-    def open_database(self, path):
-        return lambda: open_sqlite(path)
+    def open_database(self, path, request):
+        patience = {"busy_timeout": 0.3} if "outage" in request.fixturenames else {}
+        return lambda: open_sqlite(path, **patience)
+
+    @pytest.fixture
+    def files(self, path):
+        return path.parent
+
+    @pytest.fixture
+    def outage(self, path):
+        """Another program holds the lock: nobody can write, for longer than one waits."""
+        held = sqlite3.connect(path, isolation_level=None)
+        yield Outage(begin=lambda: held.execute("BEGIN IMMEDIATE"), end=held.rollback)
+        held.close()
 
 
 class TestFiles:

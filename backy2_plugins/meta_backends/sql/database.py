@@ -207,10 +207,26 @@ def _begin_sqlite(connection: Connection) -> None:
         connection.exec_driver_sql(statement)
 
 
+def _make_folder(path: str, mode: int = 0o777) -> None:
+    """Make a folder and those above it, each durably; SQLite sees to the names in it, and to no folder above."""
+    if os.path.isdir(path):
+        return
+    above = os.path.dirname(path)
+    _make_folder(above)
+    with contextlib.suppress(FileExistsError):
+        os.mkdir(path, mode)
+    with contextlib.suppress(PermissionError):  # a folder that one may write to and not read
+        fd = os.open(above, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            os.fsync(fd)
+        finally:
+            os.close(fd)
+
+
 def _make_file(path: str) -> None:
     # Without opening it: closing a file takes away the locks that SQLite holds on it anywhere in this process.
     try:
-        os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
+        _make_folder(os.path.dirname(path), mode=0o700)
         with contextlib.suppress(FileExistsError):
             os.mknod(path, 0o600 | stat.S_IFREG)
     except OSError as error:
