@@ -30,7 +30,7 @@ class Transform(ABC):
     def parameters(self) -> dict[str, str | int]:
         """What must be known to open what this object seals, recorded with each blob; never a secret. Does not change.
 
-        At least one entry, so that what is sealed can be told from what is not; the hook is given them back as they are.
+        The hook is given them back as they are.
         """
 
     @property

@@ -13,7 +13,7 @@ from cliff.formatters.json_format import JSONFormatter
 from backy2_core.contracts.formatter import ListFormatter
 from backy2_core.contracts.listener import Listener
 from backy2_core.contracts.transform import Sealed, Transform
-from backy2_core.errors import TransformError
+from backy2_core.errors import BlobDamagedError
 from backy2_core.model.event import DamageFound, Event
 from backy2_core.testing.formatter import ROWS, Formatter, FormatterSuite
 from backy2_core.testing.listener import ListenerSuite
@@ -38,9 +38,9 @@ class ChecksummedZlib(Transform):
             clear = unpacker.decompress(data, clear_size)
             more = unpacker.decompress(unpacker.unconsumed_tail, 1)
         except zlib.error as error:
-            raise TransformError(f"zlib: {error}") from error
+            raise BlobDamagedError(f"zlib: {error}") from error
         if more or not unpacker.eof:
-            raise TransformError(f"zlib: more than {clear_size} bytes, or cut")
+            raise BlobDamagedError(f"zlib: more than {clear_size} bytes, or cut")
         return memoryview(clear)
 
 

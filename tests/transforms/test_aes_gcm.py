@@ -38,6 +38,10 @@ class TestAesGcm(TransformSuite):
     def make(self) -> MakeTransform:
         return aes_gcm_step
 
+    @pytest.fixture
+    def make_with_another_key(self) -> MakeTransform:
+        return lambda parameters: aes_gcm_step(parameters, OTHER_RING)
+
 
 def sealed_bytes(block=BLOCK, **more):
     """What is stored of a block."""
