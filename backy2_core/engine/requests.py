@@ -105,7 +105,8 @@ class CleanupResult:
     ``condemned_*`` wait for the next cleanup; ``foreign_objects`` were left alone since no job of this database, or one
     that still runs, put them there. ``spared_blobs`` are needed by no version, but stay since another program may still use
     them, until its installation was taken over for good. ``written_copies`` of versions' metadata were missing or out of date;
-    ``deleted_packs`` of such copies were needed by none any more.
+    ``deleted_packs`` of such copies were needed by none any more. ``undeleted_blobs`` are needed by no version, but the store
+    keeps them (an object lock, a missing right); each cleanup tries again.
     """
 
     dry_run: bool
