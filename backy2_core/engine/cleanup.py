@@ -131,5 +131,16 @@ def _purge(engine: Engine, result: CleanupResult) -> CleanupResult:
 
 
 def _delete(engine: Engine, result: CleanupResult) -> CleanupResult:
-    deleted, freed = delete_doomed(engine)
-    return replace(result, deleted_blobs=result.deleted_blobs + deleted, freed_bytes=result.freed_bytes + freed)
+    deletion = delete_doomed(engine)
+    if deletion.kept not in (0, result.undeleted_blobs):
+        log.warning(
+            "%d blobs that no version needs were not deleted, and each cleanup tries again: %s",
+            deletion.kept,
+            deletion.reason,
+        )
+    return replace(
+        result,
+        deleted_blobs=result.deleted_blobs + deletion.gone,
+        freed_bytes=result.freed_bytes + deletion.freed_bytes,
+        undeleted_blobs=deletion.kept,
+    )

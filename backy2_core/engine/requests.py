@@ -122,3 +122,4 @@ class CleanupResult:
     spared_blobs: int = 0
     written_copies: int = 0
     deleted_packs: int = 0
+    undeleted_blobs: int = 0

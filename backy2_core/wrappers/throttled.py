@@ -26,6 +26,7 @@ class TokenBucket:
         self._clock = clock
         self._lock = threading.Lock()
         self._tokens = rate * _BURST_S
+        self._returned = 0
         self._filled_at = clock()
 
     def take(self, count: int) -> None:
@@ -35,11 +36,17 @@ class TokenBucket:
         with self._lock:
             now = self._clock()
             filled = self._tokens + (now - self._filled_at) * self._rate
-            self._tokens = min(filled, self._rate * _BURST_S) - count
+            self._tokens = min(filled, self._rate * _BURST_S) + self._returned - count
+            self._returned = 0
             self._filled_at = now
             wait_s = -self._tokens / self._rate
         if wait_s > 0:
             self._sleep(wait_s)
+
+    def give_back(self, count: int) -> None:
+        """Return bytes that were taken and not used; the next taker has them on top of what is there."""
+        with self._lock:
+            self._returned += count
 
 
 class ThrottledDataBackend(ForwardingDataBackend):
@@ -67,7 +74,11 @@ class ThrottledDataBackend(ForwardingDataBackend):
         self._inner.put(uid, data)
 
     def get(self, uid: BlobUid, buffer: memoryview) -> int:
-        """Read the blob, then wait until its bytes are due: its length is not known before."""
-        count = self._inner.get(uid, buffer)
-        self._reads.take(count)
-        return count
+        """Wait until as many bytes are due as there is room for, then read the blob; what it has less is given back."""
+        self._reads.take(len(buffer))
+        count = 0
+        try:
+            count = self._inner.get(uid, buffer)
+            return count
+        finally:
+            self._reads.give_back(len(buffer) - count)

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 
 import pytest
 
-from backy2_core.contracts.data_backend import DataBackend
-from backy2_core.errors import BlobExistsError, BlobNotFoundError, DataBackendError
+from backy2_core.contracts.data_backend import DataBackend, DataCapabilities, StoredBlob
+from backy2_core.errors import (
+    BlobDamagedError,
+    BlobExistsError,
+    BlobNotFoundError,
+    BlobsKeptError,
+    DataBackendError,
+)
+from backy2_core.model.blob import BlobUid
 from backy2_core.testing.data_backend_base import content_of, listed, new_uid, put, put_new, read
 from backy2_core.testing.faults import FaultyDataBackend
 from backy2_core.testing.memory import MemoryDataBackend
@@ -167,3 +174,97 @@ def test_a_listing_that_breaks_off_is_not_begun_anew(store: RetryingDataBackend,
     with pytest.raises(DataBackendError, match="out of reach"):
         next(rows)
     assert inner.calls["list_blobs"] == 1
+
+
+def test_a_listing_that_can_be_resumed_is_and_names_each_blob_once(
+    store: RetryingDataBackend, inner: FaultyDataBackend, clock: Clock
+) -> None:
+    class Resuming(MemoryDataBackend):
+        """Fails twice before each third row, and goes on where it failed."""
+
+        @property
+        def capabilities(self) -> DataCapabilities:
+            return DataCapabilities(resumes_listings=True)
+
+        def list_blobs(self) -> Iterator[StoredBlob]:
+            return Stumbling(super().list_blobs())
+
+    class Stumbling(Iterator[StoredBlob]):
+        def __init__(self, rows: Iterator[StoredBlob]) -> None:
+            self.rows = rows
+            self.calls = 0
+
+        def __next__(self) -> StoredBlob:
+            self.calls += 1
+            if self.calls % 5 in (3, 4):
+                raise _passing()
+            return next(self.rows)
+
+    memory = Resuming()
+    store._inner = memory
+    uids = {put_new(store) for _ in range(7)}
+    assert listed(store).keys() == uids
+    assert clock.slept
+    memory.list_blobs = lambda: Stumbling(iter([]))  # type: ignore[method-assign]
+    assert listed(store) == {}
+
+
+def test_a_listing_that_stays_broken_is_an_error_and_no_end(store: RetryingDataBackend, clock: Clock) -> None:
+    class Broken(MemoryDataBackend):
+        @property
+        def capabilities(self) -> DataCapabilities:
+            return DataCapabilities(resumes_listings=True)
+
+        def list_blobs(self) -> Iterator[StoredBlob]:
+            return iter(broken, None)
+
+    def broken() -> StoredBlob:
+        raise DataBackendError("out of reach", retryable=next(answers))
+
+    store._inner = Broken()
+    for pattern in ([True] * 50, [False]):
+        answers = iter(pattern)
+        with pytest.raises(DataBackendError, match="out of reach"):
+            list(store.list_blobs())
+
+
+def test_a_blob_that_comes_damaged_three_times_is_damaged(
+    store: RetryingDataBackend, inner: FaultyDataBackend, clock: Clock
+) -> None:
+    uid = put_new(store)
+    inner.fail("get", BlobDamagedError("wrong checksum", retryable=True), times=2)
+    assert read(store, uid) == content_of(uid, 1000)
+    inner.fail("get", BlobDamagedError("wrong checksum", retryable=True), times=3)
+    with pytest.raises(BlobDamagedError):
+        read(store, uid)
+    assert clock.slept == [1, 2, 1, 2]
+    inner.fail("get", BlobDamagedError("too long"))
+    with pytest.raises(BlobDamagedError):
+        read(store, uid)
+    assert clock.slept == [1, 2, 1, 2]
+
+
+def test_what_the_store_kept_for_a_passing_reason_is_tried_again_and_nothing_else(
+    store: RetryingDataBackend, inner: FaultyDataBackend
+) -> None:
+    asked: list[list[str]] = []
+
+    class Keeping(MemoryDataBackend):
+        def delete(self, uids: Sequence[BlobUid]) -> None:
+            asked.append(list(uids))
+            kept = [uid for uid in uids if uid in busy]
+            if kept:
+                busy.remove(kept[0])
+                raise BlobsKeptError("busy", kept, retryable=True)
+
+    store._inner = Keeping()
+    one, two, three = (new_uid() for _ in range(3))
+    busy = [one, two]
+    store.delete([one, two, three])
+    assert asked == [[one, two, three], [one, two], [two]]
+    asked.clear()
+    store._inner = FaultyDataBackend(MemoryDataBackend())
+    store._inner.fail("delete", BlobsKeptError("locked", [one]))
+    with pytest.raises(BlobsKeptError):
+        store.delete([one])
+    assert store._inner.calls["delete"] == 1

@@ -7,7 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from backy2_core.testing.data_backend_base import put_new, read
+from backy2_core.errors import BlobNotFoundError
+from backy2_core.testing.data_backend_base import new_uid, put_new, read
 from backy2_core.testing.memory import MemoryDataBackend
 from backy2_core.wrappers.throttled import ThrottledDataBackend, TokenBucket
 
@@ -54,8 +55,36 @@ def test_puts_and_gets_are_limited_each_by_its_own_rate(clock: Clock) -> None:
     written = clock.now - 50
     assert written == pytest.approx(10, abs=0.3)
     for uid in uids:
-        read(store, uid)
+        read(store, uid, 1_000)
     assert clock.now - 50 - written == pytest.approx(1, abs=0.3)
+
+
+def test_no_window_of_a_few_seconds_is_more_than_a_tenth_above_the_rate(clock: Clock) -> None:
+    rate, size = 1_000_000, 100_000
+    bucket = TokenBucket(rate, sleep=clock.sleep, clock=lambda: clock.now)
+    passed: list[float] = []
+    for _ in range(200):
+        bucket.take(size)
+        passed.append(clock.now)
+    for start in passed:
+        within = sum(size for at in passed if start <= at < start + 5)
+        assert within <= 1.1 * rate * 5
+
+
+def test_reads_into_buffers_that_are_too_large_keep_the_rate_of_what_was_read(clock: Clock) -> None:
+    store = _wrap(clock, read_bytes_s=10_000)
+    uid = put_new(store, 1_000)
+    for _ in range(100):
+        read(store, uid, 20_000)
+    assert clock.now - 50 == pytest.approx(10, abs=2.2)
+
+
+def test_a_read_that_fails_costs_nothing(clock: Clock) -> None:
+    store = _wrap(clock, read_bytes_s=100_000)
+    for _ in range(50):
+        with pytest.raises(BlobNotFoundError):
+            read(store, new_uid(), 10_000)
+    assert clock.now - 50 < 0.2
 
 
 def test_a_rate_of_zero_is_no_limit(clock: Clock) -> None:

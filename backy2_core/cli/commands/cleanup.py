@@ -28,7 +28,8 @@ class Cleanup(RecordVerb):
     Runs beside backups, restores and other cleanups, on any host. What a running job may still
     need is only marked (condemned), and goes with a later cleanup. Interrupted backups are
     given up after the configured age. With --full the store is listed too, for objects that
-    an interrupted job left behind without a record.
+    an interrupted job left behind without a record. What the store does not let go (an object
+    lock) is warned of and tried again by each cleanup.
     """
 
     example = """
@@ -59,6 +60,7 @@ class Cleanup(RecordVerb):
         "spared_blobs",
         "written_copies",
         "deleted_packs",
+        "undeleted_blobs",
     )
     record_type = "cleanup"
 
