@@ -15,7 +15,7 @@ from backy2_core.contracts.meta_backend import MetaBackend, NewSegment
 from backy2_core.errors import VersionExistsError
 from backy2_core.model.block import Geometry
 from backy2_core.model.job import Job, JobKind, JobState, NewJob
-from backy2_core.model.segment import SEGMENT_BLOCKS, SPARSE_ENTRY, VersionDigest, digest_of
+from backy2_core.model.segment import LOST_ENTRY, SEGMENT_BLOCKS, SPARSE_ENTRY, VersionDigest, digest_of
 from backy2_core.model.version import NewVersion, Version, VersionFilter, VersionId, VersionState, VersionUid
 from backy2_core.testing.live import Skipped
 
@@ -111,9 +111,14 @@ def segments() -> list[NewSegment]:
     return [segment(SEGMENT_BLOCKS), segment(SEGMENT_BLOCKS), segment(BLOCKS - 2 * SEGMENT_BLOCKS)]
 
 
-def segment(blocks: int) -> NewSegment:
-    """A segment of this many sparse blocks."""
-    data = SPARSE_ENTRY * blocks
+def different_segments() -> list[NewSegment]:
+    """As many, no two alike: one is of lost blocks. For versions that are never finished."""
+    return [segment(SEGMENT_BLOCKS), segment(SEGMENT_BLOCKS, LOST_ENTRY), segment(BLOCKS - 2 * SEGMENT_BLOCKS)]
+
+
+def segment(blocks: int, entry: bytes = SPARSE_ENTRY) -> NewSegment:
+    """A segment of this many blocks, none of which is stored."""
+    data = entry * blocks
     return NewSegment(data, digest_of(data), ())
 
 

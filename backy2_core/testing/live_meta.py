@@ -26,6 +26,7 @@ from backy2_core.testing.live_database import (
     LEASE_S,
     NAME,
     DatabaseScratch,
+    different_segments,
     new_version,
     segments,
     version_digest,
@@ -103,7 +104,7 @@ def _refuses_uids(scratch: DatabaseScratch) -> None:
 @PROMISES.promise("a map is read as it was written, from any place")
 def _keeps_maps(scratch: DatabaseScratch) -> None:
     with scratch.arriving() as (job, version):
-        new = segments()
+        new = different_segments()
         ids = scratch.meta.append_segments(job.id, version.id, new[:2])
         ids = [*ids, *scratch.meta.append_segments(job.id, version.id, new[2:])]
         expect(scratch.meta.map_length(version.id) == 3, f"its length is {scratch.meta.map_length(version.id)}, not 3")
@@ -206,7 +207,7 @@ def _sorts(scratch: DatabaseScratch) -> None:
 @PROMISES.promise("many threads read at once, and see the same")
 def _serves_threads(scratch: DatabaseScratch) -> None:
     with scratch.arriving() as (job, version):
-        ids = scratch.meta.append_segments(job.id, version.id, segments())
+        ids = scratch.meta.append_segments(job.id, version.id, different_segments())
         with ThreadPoolExecutor(THREADS) as pool:
             seen = list(pool.map(lambda _: list(scratch.meta.read_map(version.id)), range(THREADS * 5)))
         expect(all(each == ids for each in seen), "a thread read another map")

@@ -58,9 +58,7 @@ def test_one_that_is_selected_ends_the_command_and_says_how_to_switch_it_on(back
         ("formatters:table", ["ls"]),
     ],
 )
-def test_every_role_can_be_switched_off_ours_too(
-    backy: Backy, config: Path, plugin: str, command: list[str]
-) -> None:
+def test_every_role_can_be_switched_off_ours_too(backy: Backy, config: Path, plugin: str, command: list[str]) -> None:
     config.write_text("[backy2]\ntransforms = zstd\n")
     backy.ok("initdb")
     backy.ok("plugins", "disable", plugin)

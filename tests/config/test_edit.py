@@ -24,10 +24,16 @@ SHAPES = {
     "no line break at the end": "[data_backend]\ntype = null",
     "an empty section": "[backy2]\n",
     "an empty section before another": "; first\n[backy2]\n\n[data_backend]\n# kind\ntype = null\n",
-    "keys, comments and blank lines": "# top\n\n[backy2]\n# many\nworkers = 3\n\n# few\nlease: 5m\n\n# next\n[data_backend]\ntype=null\n",
+    "keys, comments and blank lines": (
+        "# top\n\n[backy2]\n# many\nworkers = 3\n\n# few\nlease: 5m\n\n# next\n[data_backend]\ntype=null\n"
+    ),
     "indented": "[backy2]\n  workers = 3\n  lease = 5m\n[data_backend]\n  type = null\n",
-    "values over several lines": "[backy2]\nrequired_listeners =\n    one,\n    # a comment within\n    two\n[data_backend]\ntype = null\n",
-    "a value that looks like a section": "[data_backend]\ntype =\n    null\n[backy2]\nprocess_name = x\n  [backy2]\n  workers = 3\n",
+    "values over several lines": (
+        "[backy2]\nrequired_listeners =\n    one,\n    # a comment within\n    two\n[data_backend]\ntype = null\n"
+    ),
+    "a value that looks like a section": (
+        "[data_backend]\ntype =\n    null\n[backy2]\nprocess_name = x\n  [backy2]\n  workers = 3\n"
+    ),
     "windows": "[backy2]\r\nworkers = 3\r\n\r\n[data_backend]\r\ntype = null\r\n",
     "byte order mark": "\ufeff[backy2]\nworkers = 3\n",
     "the original's": "[DEFAULTS]\nlogfile: /tmp/x\n\n[MetaBackend]\ntype: backy2.meta_backends.sql\n",
