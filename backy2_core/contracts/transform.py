@@ -54,5 +54,6 @@ class Transform(ABC):
         """Undo :meth:`seal`; a result of more than ``clear_size`` bytes is refused, and never unpacked in memory.
 
         Raises :class:`backy2_core.errors.BlobDamagedError` where the bytes are proven not to be those that were sealed (no
-        such frame, a wrong tag under the right key): the block is then reported as damaged, and the job goes on.
+        such frame, a wrong tag under the right key): the block is then reported as damaged, and the job goes on. Bytes that
+        were cut short are always refused.
         """

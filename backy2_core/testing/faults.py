@@ -2,69 +2,30 @@
 
 from __future__ import annotations
 
-import threading
-from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from typing import TypeVar
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from backy2_core.contracts.data_backend import DataBackend, DataCapabilities, StoredBlob
 from backy2_core.errors import BlobNotFoundError
 from backy2_core.model.blob import BlobUid
-
-T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True)
-class _Order:
-    method: str
-    first: int
-    last: int
-    after: bool
-    action: Callable[[], None]
-
-    def fits(self, method: str, number: int, after: bool) -> bool:
-        return self.method == method and self.after == after and self.first <= number <= self.last
+from backy2_core.testing.orders import Orders
 
 
-class FaultyDataBackend(DataBackend):
+class FaultyDataBackend(Orders, DataBackend):
     """Passes every call on to ``inner``, except for what was ordered.
 
     :meth:`fail` and :meth:`run` order something for a call of a method, counted from now on; damage is ordered for a uid
-    and seen by reading, while ``inner`` stays whole, so that :meth:`heal` undoes it. ``calls`` counts the calls by
-    method. Threads: as ``inner``; orders may be given at any time.
+    and seen by reading, while ``inner`` stays whole, so that :meth:`heal` undoes it. Threads: as ``inner``; orders may be
+    given at any time.
     """
 
     def __init__(self, inner: DataBackend) -> None:
+        super().__init__(DataBackend)
         self.inner = inner
-        self.calls: Counter[str] = Counter()
-        self._orders: list[_Order] = []
         self._lost: set[BlobUid] = set()
         self._flipped: dict[BlobUid, int] = {}
         self._cut: dict[BlobUid, int] = {}
         self._swapped: dict[BlobUid, BlobUid] = {}
-        self._lock = threading.Lock()
-
-    def fail(self, method: str, error: Exception, *, call: int = 1, times: int = 1, after: bool = False) -> None:
-        """Let the ``call``-th call of ``method`` from now on, and ``times`` in all, raise ``error``.
-
-        ``after``: the call is carried out first, as when only the answer of a remote store is lost.
-        """
-
-        def throw() -> None:
-            raise error
-
-        self.run(method, throw, call=call, times=times, after=after)
-
-    def run(
-        self, method: str, action: Callable[[], None], *, call: int = 1, times: int = 1, after: bool = False
-    ) -> None:
-        """Call ``action`` before (or ``after``) such calls, in their thread: to wait, to count, to kill the process."""
-        if not hasattr(DataBackend, method):
-            raise ValueError(f"a data backend has no method {method}")
-        with self._lock:
-            first = self.calls[method] + call
-            self._orders.append(_Order(method, first, first + times - 1, after, action))
 
     def lose(self, uid: BlobUid) -> None:
         """The blob is not there any more."""
@@ -87,8 +48,7 @@ class FaultyDataBackend(DataBackend):
         for damage in (self._flipped, self._cut, self._swapped):
             damage.clear()
         self._lost.clear()
-        with self._lock:
-            self._orders.clear()
+        self.forget_orders()
 
     @property
     def capabilities(self) -> DataCapabilities:
@@ -102,67 +62,52 @@ class FaultyDataBackend(DataBackend):
 
     def put(self, uid: BlobUid, data: memoryview) -> None:
         """Passed on."""
-        self._call("put", lambda: self.inner.put(uid, data))
+        self.carry_out("put", lambda: self.inner.put(uid, data))
 
     def flush(self) -> None:
         """Passed on."""
-        self._call("flush", self.inner.flush)
+        self.carry_out("flush", self.inner.flush)
 
     def get(self, uid: BlobUid, buffer: memoryview) -> int:
         """Passed on, then damaged as ordered."""
-        return self._call("get", lambda: self._damaged_get(uid, buffer))
+        return self.carry_out("get", lambda: self._damaged_get(uid, buffer))
 
     def stored_size(self, uid: BlobUid) -> int:
         """Passed on, then damaged as ordered."""
-        return self._call("stored_size", lambda: self._damaged_size(uid))
+        return self.carry_out("stored_size", lambda: self._damaged_size(uid))
 
     def delete(self, uids: Sequence[BlobUid]) -> None:
         """Passed on."""
-        self._call("delete", lambda: self.inner.delete(uids))
+        self.carry_out("delete", lambda: self.inner.delete(uids))
 
     def list_blobs(self) -> Iterator[StoredBlob]:
         """Passed on, without lost blobs and with damaged sizes."""
-        rows = self._call("list_blobs", self.inner.list_blobs)
+        rows = self.carry_out("list_blobs", self.inner.list_blobs)
         return (StoredBlob(row.uid, self._listed_size(row)) for row in rows if row.uid not in self._lost)
 
     def write_document(self, name: str, data: bytes) -> None:
         """Passed on."""
-        self._call("write_document", lambda: self.inner.write_document(name, data))
+        self.carry_out("write_document", lambda: self.inner.write_document(name, data))
 
     def create_document(self, name: str, data: bytes) -> bool:
         """Passed on."""
-        return self._call("create_document", lambda: self.inner.create_document(name, data))
+        return self.carry_out("create_document", lambda: self.inner.create_document(name, data))
 
     def read_document(self, name: str) -> bytes | None:
         """Passed on."""
-        return self._call("read_document", lambda: self.inner.read_document(name))
+        return self.carry_out("read_document", lambda: self.inner.read_document(name))
 
     def list_documents(self, prefix: str) -> Iterator[str]:
         """Passed on."""
-        return self._call("list_documents", lambda: self.inner.list_documents(prefix))
+        return self.carry_out("list_documents", lambda: self.inner.list_documents(prefix))
 
     def delete_document(self, name: str) -> None:
         """Passed on."""
-        self._call("delete_document", lambda: self.inner.delete_document(name))
+        self.carry_out("delete_document", lambda: self.inner.delete_document(name))
 
     def close(self) -> None:
         """Passed on."""
-        self._call("close", self.inner.close)
-
-    def _call(self, method: str, call: Callable[[], T]) -> T:
-        with self._lock:
-            self.calls[method] += 1
-            number = self.calls[method]
-        self._carry_out(method, number, after=False)
-        result = call()
-        self._carry_out(method, number, after=True)
-        return result
-
-    def _carry_out(self, method: str, number: int, *, after: bool) -> None:
-        with self._lock:
-            due = [order for order in self._orders if order.fits(method, number, after)]
-        for order in due:
-            order.action()
+        self.carry_out("close", self.inner.close)
 
     def _damaged_get(self, uid: BlobUid, buffer: memoryview) -> int:
         self._check_not_lost(uid)

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from backy2_core.contracts.data_backend import DataBackend
+from backy2_core.errors import DataBackendError
 from backy2_core.testing.data_backend import DataBackendSuite
 from backy2_core.testing.data_backend_base import OpenStore
 from backy2_core.testing.durability import DurabilitySuite
@@ -60,9 +61,30 @@ class TestWrapped(DataBackendSuite):
     """Wrappers that have nothing to do change nothing."""
 
     @pytest.fixture
-    def open_store(self, tmp_path: Path) -> OpenStore:
+    def outage(self, opened: list[FaultyDataBackend]) -> Outage:
+        """The store fails at every call, as over a network; the wrappers say so at once."""
+
+        def begin() -> None:
+            for store in opened:
+                store.break_down(DataBackendError("the store cannot be reached", retryable=True))
+
+        def end() -> None:
+            for store in opened:
+                store.forget_orders()
+
+        return Outage(begin, end)
+
+    @pytest.fixture
+    def opened(self) -> list[FaultyDataBackend]:
+        """The stores within, as they were opened."""
+        return []
+
+    @pytest.fixture
+    def open_store(self, tmp_path: Path, opened: list[FaultyDataBackend]) -> OpenStore:
         def wrap() -> DataBackend:
             inner = FaultyDataBackend(FileDataBackend(str(tmp_path / "store")))
-            return RetryingDataBackend(ThrottledDataBackend(inner, read_bytes_s=1 << 40, write_bytes_s=1 << 40))
+            opened.append(inner)
+            throttled = ThrottledDataBackend(inner, read_bytes_s=1 << 40, write_bytes_s=1 << 40)
+            return RetryingDataBackend(throttled, limit_s=0.0)
 
         return wrap

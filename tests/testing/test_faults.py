@@ -1,13 +1,22 @@
-"""Fault injection does what it was told, when it was told, and nothing else."""
+"""Fault injection does what it was told, when it was told, and nothing else; other reference objects do the least."""
 
 from __future__ import annotations
 
+import inspect
+
 import pytest
 
-from backy2_core.errors import BlobNotFoundError, DataBackendError
+from backy2_core.contracts.meta_backend import MetaBackend
+from backy2_core.contracts.source import TargetRequest
+from backy2_core.errors import BlobNotFoundError, DataBackendError, MetaBackendError, SourceError, TargetError
+from backy2_core.model.job import JobState
 from backy2_core.testing.data_backend_base import content_of, listed, put_new, read
 from backy2_core.testing.faults import FaultyDataBackend
-from backy2_core.testing.memory import MemoryDataBackend, MemoryStore
+from backy2_core.testing.faulty_devices import FaultySource, FaultyTarget
+from backy2_core.testing.faulty_meta_backend import FaultyMetaBackend
+from backy2_core.testing.memory import MemoryDataBackend, MemorySource, MemoryStore, MemoryTarget
+from backy2_core.testing.meta_backend_base import begin
+from tests.meta_backends.test_sql import open_sqlite
 
 
 @pytest.fixture
@@ -81,3 +90,54 @@ def test_a_crash_loses_what_was_not_flushed_and_nothing_else() -> None:
     with MemoryDataBackend(durable) as after:
         assert listed(after).keys() == {kept}
         assert after.read_document("a") == b"1"
+
+
+def test_a_store_that_is_broken_down_fails_at_every_call_until_that_is_forgotten(store: FaultyDataBackend) -> None:
+    uid = put_new(store)
+    store.break_down(DataBackendError("out of reach", retryable=True))
+    for _ in range(2):
+        with pytest.raises(DataBackendError, match="out of reach"):
+            read(store, uid)
+    store.heal()
+    assert read(store, uid) == content_of(uid, 1000)
+
+
+def test_a_source_fails_and_changes_as_it_was_told() -> None:
+    source = FaultySource(MemorySource(bytes(1000), identity="same"))
+    source.fail("read_into", SourceError("bad sector"), call=2)
+    source.change(7)
+    buffer = bytearray(10)
+    source.read_into(0, memoryview(buffer))
+    assert buffer == bytes(7) + b"\xff" + bytes(2)
+    with pytest.raises(SourceError, match="bad sector"):
+        source.read_into(0, memoryview(buffer))
+    assert (source.size_bytes, source.identity, len(list(source.allocated()))) == (1000, "same", 1)
+    source.close()
+    assert source.calls == {"read_into": 2, "allocated": 1, "close": 1}
+
+
+def test_a_target_fails_as_it_was_told() -> None:
+    inner = MemoryTarget(TargetRequest(100, force=False, sparse=True))
+    target = FaultyTarget(inner)
+    target.fail("flush", TargetError("full"), after=True)
+    target.write(3, memoryview(b"abc"))
+    target.zero(4, 1)
+    with pytest.raises(TargetError, match="full"):
+        target.flush()
+    assert inner.durable == bytes(3) + b"a\0c" + bytes(94)
+
+
+def test_a_database_fails_as_it_was_told_and_passes_everything_on(tmp_path) -> None:
+    with FaultyMetaBackend(open_sqlite(tmp_path / "meta.sqlite")) as meta:
+        meta.initialise()
+        meta.fail("begin_job", MetaBackendError("the answer was lost", retryable=True), after=True)
+        with pytest.raises(MetaBackendError, match="lost"):
+            begin(meta)
+        assert [job.state for job in meta.jobs(set(JobState))] == [JobState.LIVE]
+        assert meta.location == meta.inner.location
+    contract, faulty = (
+        {name: inspect.signature(function) for name, function in vars(thing).items() if inspect.isfunction(function)}
+        for thing in (MetaBackend, FaultyMetaBackend)
+    )
+    differing = {name for name, signature in contract.items() if faulty.get(name) != signature}
+    assert {name for name in differing if not name.startswith("__")} == set()

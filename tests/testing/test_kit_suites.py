@@ -18,6 +18,7 @@ from backy2_core.model.event import DamageFound, Event
 from backy2_core.testing.formatter import ROWS, Formatter, FormatterSuite
 from backy2_core.testing.listener import ListenerSuite
 from backy2_core.testing.samples import EVENTS
+from backy2_core.testing.simple import IdentityTransform, RecordingListener
 from backy2_core.testing.transform import BLOCKS, MakeTransform, TransformSuite
 
 
@@ -50,6 +51,14 @@ class TestRightTransform(TransformSuite):
     @pytest.fixture
     def make(self) -> MakeTransform:
         return lambda parameters: ChecksummedZlib()
+
+
+class TestIdentityTransform(TransformSuite):
+    detects_damage = False
+
+    @pytest.fixture
+    def make(self) -> MakeTransform:
+        return lambda parameters: IdentityTransform()
 
 
 class KeepsItsInput(ChecksummedZlib):
@@ -117,6 +126,12 @@ class TestRightListener(ListenerSuite):
     @pytest.fixture
     def listener(self) -> Listener:
         return CountingListener()
+
+
+class TestRecordingListener(ListenerSuite):
+    @pytest.fixture
+    def listener(self) -> Listener:
+        return RecordingListener()
 
 
 class KnowsOnlyToday(Listener):
