@@ -17,9 +17,9 @@ def group_of(word: str) -> str | None:
 
 
 def no_group(word: str) -> str:
-    """What to say of a word that names no group with switches."""
+    """What to say of a word that names no group of plugins with settings."""
     if group_of(word) == COMMANDS:
-        return "a command cannot be switched off, nobody runs it unasked; uninstall its distribution"
+        return "a command has neither settings, promises nor a switch: nobody runs it without typing its name"
     names = [short(group) for group in SWITCHABLE]
     close = difflib.get_close_matches(word, names, n=1)
     hint = f"Did you mean {close[0]}?" if close else f"The groups are: {', '.join(names)}."

@@ -85,7 +85,7 @@ def test_what_is_not_there_or_cannot_be_switched_off_is_said(backy: Backy, confi
     ended = backy.call("plugins", "disable", "sauces:file")
     assert (ended.code, "Did you mean sources?" in ended.err) == (2, True)
     ended = backy.call("plugins", "disable", "commands:ls")
-    assert (ended.code, "a command cannot be switched off" in ended.err) == (2, True)
+    assert (ended.code, "a command has neither settings, promises nor a switch" in ended.err) == (2, True)
 
 
 def test_twice_is_no_error(backy: Backy, config: Path) -> None:

@@ -270,7 +270,9 @@ def test_a_good_target_keeps_all_and_what_is_there_is_never_opened_for_writing()
 class Turn(Transform):
     """A good one: each byte turned, an envelope with the length."""
 
-    parameters = {"turn": 1}  # type: ignore[assignment]
+    @property
+    def parameters(self) -> dict[str, str | int]:
+        return {"turn": 1}
 
     def seal(self, data: memoryview) -> Sealed | None:
         return Sealed(memoryview(bytes(data).translate(_TURNED) + b"end"), str(len(data)).encode())
@@ -302,14 +304,17 @@ class OpensOnce(Turn):
 
 
 class FloatParameters(Turn):
-    parameters = {"level": 1.5}  # type: ignore[assignment, dict-item]
+    @property
+    def parameters(self) -> dict[str, str | int]:
+        return {"level": 1.5}  # type: ignore[dict-item]
 
 
 class NewParameters(Turn):
     numbers = count()
 
-    def __init__(self) -> None:
-        self.parameters = {"turn": next(self.numbers)}  # type: ignore[assignment]
+    @property
+    def parameters(self) -> dict[str, str | int]:
+        return {"turn": next(self.numbers)}
 
 
 class ChangesTheBlock(Turn):
