@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import logging
 from typing import Any
 
 import boto3
+import urllib3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError
 from botocore.handlers import set_list_objects_encoding_type_url
+from urllib3.exceptions import InsecureRequestWarning
 
 from backy2_core.api import ConfigError
 from backy2_plugins.data_backends.s3.options import S3Options
+
+log = logging.getLogger(__name__)
 
 _SPARE_CONNECTIONS = 4
 """For documents, listings and deletions beside all reads and writes."""
@@ -43,6 +48,9 @@ def make_client(options: S3Options) -> Any:
         raise ConfigError(
             f"section [data_backend]: {error}; correct the keys of the store {options.location}"
         ) from error
+    if not options.verify_tls:
+        urllib3.disable_warnings(InsecureRequestWarning)  # one line of ours says it once
+        log.warning("The certificate of %s is not checked (verify_tls).", options.location)
     client.meta.events.register("before-sign.s3.DeleteObjects", _add_md5)
     if not options.encoded_listings:
         client.meta.events.unregister(_LISTING, set_list_objects_encoding_type_url)

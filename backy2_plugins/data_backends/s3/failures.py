@@ -17,6 +17,7 @@ _TLS = (
     ("WRONG_VERSION_NUMBER", "it does not speak TLS there; correct the port, or write http:// in endpoint"),
     ("RECORD_LAYER_FAILURE", "it does not speak TLS there; correct the port, or write http:// in endpoint"),
 )
+_FOREIGN = Meaning("the answer is not that of an S3 server; correct endpoint", passes_later=True)
 _KEYS = (boto.NoCredentialsError, boto.PartialCredentialsError, boto.CredentialRetrievalError, boto.TokenRetrievalError)
 _PASSING = (
     boto.ConnectTimeoutError,
@@ -50,7 +51,7 @@ class Failures:
         """Raise :class:`DataBackendError` for whatever boto3 raises within; ``action`` says what was being done."""
         try:
             yield
-        except (boto.BotoCoreError, boto.ClientError, HTTPError, OSError) as error:
+        except (boto.BotoCoreError, boto.ClientError, HTTPError, OSError, RecursionError) as error:
             raise self.failure(action, error) from error
 
     def failure(self, action: str, error: Exception) -> DataBackendError:
@@ -76,24 +77,29 @@ class Failures:
         if isinstance(error, boto.ParamValidationError):
             return f"{error}; correct bucket or prefix", False
         if isinstance(error, boto.BotoCoreError) and "arse" in type(error).__name__:
-            return "the answer is not that of an S3 server; correct endpoint", self.accepted
+            return _FOREIGN.advice, self.accepted
+        if isinstance(error, RecursionError):  # boto3 follows redirections without end
+            return "the server sends every request elsewhere; correct endpoint (is it https?) and region", False
         return f"{error or type(error).__name__}", isinstance(error, _PASSING)
 
     def _explain_answer(self, response: Any) -> tuple[str, bool]:
-        status = response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-        code, message = response["Error"].get("Code", ""), response["Error"].get("Message", "")
-        meaning = meaning_of(code, status)
-        if meaning is None:
-            foreign = code.isdigit() or not code
-            advice = "the answer is not that of an S3 server; correct endpoint" if foreign else ""
-            meaning = Meaning(advice, passes=foreign and self.accepted)
-        region = response["Error"].get("Region") or response.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get(
-            "x-amz-bucket-region"
+        about = response.get("ResponseMetadata", {})
+        headers, status = about.get("HTTPHeaders", {}), about.get("HTTPStatusCode", 0)
+        code, message = response["Error"].get("Code") or "", response["Error"].get("Message") or ""
+        meaning = self._meaning(code, status, headers.get("content-type", ""))
+        region = (
+            response["Error"].get("Region") or headers.get("x-amz-bucket-region") or "the one that the server names"
         )
         said = f"{code or status}: {message}" if message else f"{code or status}"
-        advice = meaning.advice.format(bucket=self._bucket, region=region or "the one that the server names")
-        passes = meaning.passes or (meaning.passes_later and self.accepted)
-        return f"{said}; {advice}" if advice else said, passes
+        advice = meaning.advice.format(bucket=self._bucket, region=region)
+        return f"{said}; {advice}" if advice else said, meaning.passes or (meaning.passes_later and self.accepted)
+
+    def _meaning(self, code: str, status: int, content_type: str) -> Meaning:
+        nameless = code.isdigit() or not code
+        # To boto3 a page that is no answer to a listing is an error 500 of the server.
+        if nameless and status == 500 and "html" in content_type and not self.accepted:
+            return _FOREIGN
+        return meaning_of(code, status) or (_FOREIGN if nameless else Meaning())
 
 
 def code_of(error: boto.ClientError) -> str:
