@@ -71,7 +71,7 @@ def backup(engine: Engine, request: BackupRequest) -> BackupResult:
     with engine.open_source(request.source) as source:
         task = _check(engine, request, source)
         description = f"{request.source} as {request.name}"
-        with running_job(engine, JobKind.BACKUP, description, task.uses) as lease:
+        with running_job(engine, JobKind.BACKUP, description, task.uses, name=request.name) as lease:
             runs = _plan(task)
             base = trusted_map(engine, task.base) if task.base else None
             if base is not None and request.hints is not None:

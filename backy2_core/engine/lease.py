@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 from backy2_core.contracts.meta_backend import MetaBackend
@@ -73,8 +73,13 @@ class Lease:
 
 
 @contextmanager
-def running_job(engine: Engine, kind: JobKind, description: str, uses: tuple[Use, ...] = ()) -> Iterator[Lease]:
-    """A job around a block of code: checks and names the versions it uses, tells the listeners, ends it in any case."""
+def running_job(
+    engine: Engine, kind: JobKind, description: str, uses: tuple[Use, ...] = (), *, name: str = ""
+) -> Iterator[Lease]:
+    """A job around a block of code: checks and names the versions it uses, tells the listeners, ends it in any case.
+
+    ``name`` is that of the version that the job is of, for the listeners.
+    """
     options = engine.options
     new = NewJob(kind, options.host, os.getpid(), description, options.lease_s, uses)
     lease = Lease(engine.meta, engine.meta.begin_job(new), options.lease_s)
@@ -83,11 +88,7 @@ def running_job(engine: Engine, kind: JobKind, description: str, uses: tuple[Use
         engine.notify(JobBegan(kind, description))
         yield lease
     except BaseException as error:
-        _tell_failure(engine.notify, kind, description, error)
+        engine.notify(JobFailed(kind, description, str(error) or type(error).__name__, name))
         raise
     finally:
         lease.end()
-
-
-def _tell_failure(notify: Callable[[JobFailed], None], kind: JobKind, description: str, error: BaseException) -> None:
-    notify(JobFailed(kind, description, str(error) or type(error).__name__))

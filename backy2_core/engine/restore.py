@@ -33,7 +33,7 @@ def restore(engine: Engine, request: RestoreRequest) -> RestoreResult:
     began = time.monotonic()
     version = get_version(engine.meta, request.uid)
     description = f"{version.uid} ({version.name}) to {request.target}"
-    with running_job(engine, JobKind.RESTORE, description, (Use(version.uid, FINISHED),)) as lease:
+    with running_job(engine, JobKind.RESTORE, description, (Use(version.uid, FINISHED),), name=version.name) as lease:
         stored_map = trusted_map(engine, version)
         prove_keys(engine, stored_map)
         wanted = TargetRequest(version.geometry.size_bytes, request.force, request.sparse)

@@ -37,7 +37,7 @@ def scrub(engine: Engine, request: ScrubRequest) -> ScrubResult:
     began = time.monotonic()
     version = get_version(engine.meta, request.uid)
     description = f"{version.uid} ({version.name})"
-    with running_job(engine, JobKind.SCRUB, description, (Use(version.uid, FINISHED),)) as lease:
+    with running_job(engine, JobKind.SCRUB, description, (Use(version.uid, FINISHED),), name=version.name) as lease:
         stored_map = trusted_map(engine, version)
         prove_keys(engine, stored_map)
         with ExitStack() as stack:

@@ -18,11 +18,15 @@ class JobBegan:
 
 @dataclass(frozen=True, slots=True)
 class JobFailed:
-    """A job ended with an error; ``message`` is the one that the user sees."""
+    """A job ended with an error; ``message`` is the one that the user sees.
+
+    ``name`` is that of the version that was backed up, restored or scrubbed; empty for a job that is not of one name.
+    """
 
     kind: JobKind
     description: str
     message: str
+    name: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,3 +96,4 @@ Event = (
     | VersionRemoved
     | CleanupFinished
 )
+"""What a listener is told: one of these, and in later releases others."""

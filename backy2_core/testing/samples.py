@@ -53,7 +53,7 @@ STATISTICS = Statistics(
 
 EVENTS: tuple[Event, ...] = (
     JobBegan(JobKind.BACKUP, "backup of vm"),
-    JobFailed(JobKind.RESTORE, "restore of vm", "cannot write file:///tmp/x: No space left on device"),
+    JobFailed(JobKind.RESTORE, "restore of vm", "cannot write file:///tmp/x: No space left on device", name="vm"),
     BackupFinished(VERSION, STATISTICS),
     RestoreFinished(VERSION, "file:///dev/vg0/new", damaged_blocks=0, duration_s=2.5),
     ScrubFinished(VERSION, checked_blocks=3, damaged_blocks=1, different_blocks=0, duration_s=0.0),

@@ -65,6 +65,7 @@ def test_a_failure_is_told_with_the_message_that_the_user_sees(place):
     assert [type(e) for e in place.events] == [JobBegan, JobFailed]
     assert place.events[-1].message == str(caught.value)
     assert {event.kind for event in place.events} == {JobKind.BACKUP}
+    assert place.events[-1].name == "vm"
 
 
 def test_an_interruption_is_a_failure_too(place):
@@ -78,9 +79,11 @@ def test_a_damaged_map_is_told_as_a_failure(place):
     uid = place.uid(image("a"))
     place.sql(f"DELETE FROM {place.table('maps')}")
     told(place)
-    with pytest.raises(DamageError):
-        place.restore(uid)
-    assert told(place) == [JobBegan, JobFailed]
+    for call in (place.restore, place.scrub):
+        with pytest.raises(DamageError):
+            call(uid)
+        assert place.events[-1].name == "vm"
+        assert told(place) == [JobBegan, JobFailed]
 
 
 def test_a_refused_job_never_began(place):
