@@ -154,8 +154,10 @@ class Scripted:
         self._server.server_close()
         self._thread.join()
 
-    def _handler(scripted: Scripted) -> type[BaseHTTPRequestHandler]:  # noqa: N805
+    def _handler(scripted: Scripted) -> type[BaseHTTPRequestHandler]:
         class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"  # it answers Expect: 100-continue
+
             def handle_one_request(self) -> None:
                 self.raw_requestline = self.rfile.readline(65537)
                 if not self.raw_requestline or not self.parse_request():
@@ -165,8 +167,8 @@ class Scripted:
                 scripted.requests.append((self.command, self.path, dict(self.headers)))
                 answer = scripted.answers.pop(0) if len(scripted.answers) > 1 else scripted.answers[0]
                 self.send_response(answer.status)
-                for name, value in {"Content-Length": str(len(answer.body)), **answer.headers}.items():
-                    self.send_header(name, value)
+                for name, value in {"Content-Length": len(answer.body), "Connection": "close", **answer.headers}.items():
+                    self.send_header(name, str(value))
                 self.end_headers()
                 if self.command != "HEAD":
                     self.wfile.write(answer.body)

@@ -51,8 +51,7 @@ class S3DataBackend(DataBackend):
             limit = self._capabilities.max_blob_bytes
             raise DataBackendError(f"blob {uid} has {len(data)} bytes; {self.location} takes at most {limit}")
         only_new = self._conditional.are_supported()
-        # A copy, since boto3 takes no view of a buffer that is the caller's.
-        if not self._bucket.put(key, bytes(data), only_new=only_new, storage_class=self._options.storage_class):
+        if not self._bucket.put(key, data, only_new=only_new, storage_class=self._options.storage_class):
             raise BlobExistsError(f"blob {uid} is in {self.location} already; a stored blob is never changed")
 
     def flush(self) -> None:

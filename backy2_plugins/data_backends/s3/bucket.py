@@ -13,6 +13,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from backy2_core.api import BlobDamagedError, DataBackendError
+from backy2_plugins.data_backends.s3.body import Body
 from backy2_plugins.data_backends.s3.client import make_client
 from backy2_plugins.data_backends.s3.failures import Failures, code_of
 from backy2_plugins.data_backends.s3.options import S3Options
@@ -58,16 +59,19 @@ class Bucket:
                     self.client.list_objects_v2(Bucket=self.name, Prefix=self.options.prefix, MaxKeys=1)
                 self.failures.accepted = True
 
-    def put(self, key: str, data: bytes, *, only_new: bool = False, storage_class: str = "") -> bool:
+    def put(self, key: str, data: memoryview | bytes, *, only_new: bool = False, storage_class: str = "") -> bool:
         """Store an object, durable on return. False if it was there already, with ``only_new``."""
         self.reach()
+        body = Body(data)
         try:
             with self.failures.translated(f"store {key}"):
-                self.client.put_object(**self._put_arguments(key, data, only_new, storage_class))
+                self.client.put_object(Body=body, **self._put_arguments(key, data, only_new, storage_class))
         except DataBackendError as error:
             if only_new and _has_code(error, "PreconditionFailed", "412"):
                 return False
             raise
+        finally:
+            body.release()
         return True
 
     def get_into(self, key: str, buffer: memoryview) -> int | None:
@@ -125,12 +129,11 @@ class Bucket:
         with self.failures.translated(f"delete {key}"):
             self.client.delete_object(Bucket=self.name, Key=self.full_key(key))
 
-    def _put_arguments(self, key: str, data: bytes, only_new: bool, storage_class: str) -> dict[str, Any]:
+    def _put_arguments(self, key: str, data: memoryview | bytes, only_new: bool, storage_class: str) -> dict[str, Any]:
         options, crc32 = self.options, zlib.crc32(data)
         arguments: dict[str, Any] = {
             "Bucket": self.name,
             "Key": self.full_key(key),
-            "Body": data,
             "Metadata": {_CHECKSUM: f"{crc32:08x}"},
         }
         if options.upload_checksum == "md5" or options.signature_version == "s3":
