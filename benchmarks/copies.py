@@ -17,6 +17,7 @@ from pathlib import Path
 from backy2_core.cli.collector import collect_rarely
 from backy2_core.engine.backup import backup
 from backy2_core.engine.context import Engine
+from backy2_core.engine.hints import parse_hints
 from backy2_core.engine.requests import BackupRequest
 from backy2_core.engine.store import open_store
 from backy2_core.model.blob import BlobUid
@@ -87,7 +88,7 @@ def _backups(folder: Path, backups: int, blocks: int, *, copies: bool) -> Iterat
 
 def _timed(engine: Engine, changed: list[int], base: VersionUid | None) -> tuple[float, VersionUid]:
     hints = [{"offset": block * BLOCK_BYTES, "length": BLOCK_BYTES, "exists": "true"} for block in changed]
-    request = BackupRequest("made://", "vm", hints=json.dumps(hints) if base else None, base=base)
+    request = BackupRequest("made://", "vm", hints=parse_hints(json.dumps(hints)) if base else None, base=base)
     began = time.perf_counter()
     uid = backup(engine, request).version.uid
     return time.perf_counter() - began, uid

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from backy2_core.contracts.data_backend import DataBackend
 from backy2_core.contracts.keyring import Keyring
 from backy2_core.contracts.meta_backend import MetaBackend
+from backy2_core.contracts.snapshots import Snapshots
 from backy2_core.contracts.source import Source, Target, TargetRequest
 from backy2_core.engine.chain import Chain
 from backy2_core.engine.checksums import Checksums
@@ -32,6 +33,7 @@ class Options:
     buffer_bytes: int = 48 * 1024 * 1024
     flush_bytes: int = 256 * 1024 * 1024
     sanity_check_blocks: int = 10
+    keep_snapshots: int = 1
     lease_s: float = 300.0
     abandon_incomplete_s: float = 7 * 86400.0
     rm_min_age_days: float = 0.0
@@ -57,6 +59,8 @@ class Engine:
     chain: Chain
     open_source: Callable[[str], Source]
     open_target: Callable[[str, TargetRequest], Target]
+    open_snapshots: Callable[[str], Snapshots | None] = lambda url: None
+    """None for a source without snapshots, as by default."""
     notify: Callable[[Event], None] = lambda event: None
     progress: Progress = field(default_factory=NoProgress)
     keyring: Keyring | None = None

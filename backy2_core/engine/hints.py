@@ -1,9 +1,11 @@
-"""The list of changed ranges, in the form that ``rbd diff --format json`` prints."""
+"""Changed ranges: the list that people give, in the form that ``rbd diff --format json`` prints, and what a device tells."""
 
 from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 from backy2_core.errors import HintsError
 from backy2_core.model.extent import Extent
@@ -11,8 +13,19 @@ from backy2_core.model.extent import Extent
 _TRUTH = {"true": True, "false": False}
 
 
-def parse_hints(text: str, size_bytes: int) -> list[Extent]:
-    """The extents of a hints file, unsorted, checked against the size of the source.
+@dataclass(frozen=True, slots=True)
+class Hints:
+    """Changed ranges in any order, and the digest that names them in the record of a version.
+
+    A backup is continued only with hints of the same digest.
+    """
+
+    extents: Sequence[Extent]
+    digest: str
+
+
+def parse_hints(text: str) -> Hints:
+    """The hints that a file holds.
 
     A JSON list, on one line or many, of objects with ``offset`` and ``length`` in bytes and ``exists`` (a boolean or the
     words "true" and "false"; true where it is left out).
@@ -23,15 +36,22 @@ def parse_hints(text: str, size_bytes: int) -> list[Extent]:
         raise HintsError(f"The hints are not JSON ({error}); expected what `rbd diff --format json` prints.") from error
     if not isinstance(rows, list):
         raise HintsError("The hints are not a JSON list; expected what `rbd diff --format json` prints.")
-    return [_extent(number, row, size_bytes) for number, row in enumerate(rows)]
+    digest = hashlib.blake2b(text.encode(errors="surrogatepass"), digest_size=16).hexdigest()
+    return Hints([_extent(number, row) for number, row in enumerate(rows)], digest)
 
 
-def hints_digest(text: str | None) -> str:
-    """Names a hints file in the record of a version, so that a backup is continued with the same one."""
-    return "" if text is None else hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+def within(hints: Hints, size_bytes: int) -> Sequence[Extent]:
+    """The ranges, where all lie within a source of that size; else :class:`HintsError`."""
+    for number, extent in enumerate(hints.extents):
+        if extent.end > size_bytes:
+            raise HintsError(
+                f"Hint {number} (offset {extent.offset}, length {extent.length}) reaches beyond the end of the source, which"
+                f" has {size_bytes} bytes; were these hints made for another image or snapshot?"
+            )
+    return hints.extents
 
 
-def _extent(number: int, row: object, size_bytes: int) -> Extent:
+def _extent(number: int, row: object) -> Extent:
     if not isinstance(row, dict):
         raise HintsError(f"Hint {number} is not an object with offset, length and exists, but {row!r}.")
     offset, length = (_integer(number, row, key) for key in ("offset", "length"))
@@ -39,11 +59,6 @@ def _extent(number: int, row: object, size_bytes: int) -> Extent:
     exists = _TRUTH.get(exists, exists) if isinstance(exists, str) else exists
     if not isinstance(exists, bool):
         raise HintsError(f"Hint {number} says exists={row['exists']!r}; expected true or false.")
-    if offset + length > size_bytes:
-        raise HintsError(
-            f"Hint {number} (offset {offset}, length {length}) reaches beyond the end of the source, which has"
-            f" {size_bytes} bytes; were these hints made for another image or snapshot?"
-        )
     return Extent(offset, length, exists)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from backy2_core.engine.hints import Hints
 from backy2_core.model.version import Statistics, Version, VersionUid
 
 
@@ -12,18 +13,25 @@ from backy2_core.model.version import Statistics, Version, VersionUid
 class BackupRequest:
     """Back up ``source`` (a URL) as a new version of ``name``.
 
-    ``hints`` is the text of a list of changed ranges as ``rbd diff --format json`` prints it. ``base`` is the uid of the
-    version that unhinted blocks are taken from. ``resume`` is the uid of an incomplete version to be continued.
+    ``hints`` are the changed ranges. ``base`` is the uid of the version that unhinted blocks are taken from. ``resume`` is
+    the uid of an incomplete version to be continued. ``full`` asks for a backup of a source with snapshots that takes
+    nothing from an earlier version.
     """
 
     source: str
     name: str
     snapshot_name: str = ""
     tags: frozenset[str] = frozenset()
-    hints: str | None = None
+    hints: Hints | None = None
     base: VersionUid | None = None
     resume: VersionUid | None = None
     expire: datetime | None = None
+    full: bool = False
+
+    @property
+    def by_hand(self) -> bool:
+        """True where the caller says what changed, or since when: the source is then read as it stands."""
+        return self.hints is not None or self.base is not None
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,31 +14,50 @@ from backy2_core.engine.plan import Action, Run
 from backy2_core.engine.stored_map import StoredMap
 from backy2_core.errors import HintsError
 from backy2_core.model.blob import SPARSE, BlobRecord
+from backy2_core.model.block import Geometry
 from backy2_core.model.segment import NO_LEAF, SEGMENT_BLOCKS, Entry, leaf_of, unpack
 
 
-def check_sample(engine: Engine, source: Source, runs: Sequence[Run], base: StoredMap) -> int:
-    """Compare some blocks that would be kept, drawn at random, with the base; return how many were compared.
+def check_sample(engine: Engine, source: Source, runs: Sequence[Run], base: StoredMap) -> None:
+    """Compare some blocks that would be kept, drawn at random, with the base.
 
     Raises :class:`HintsError` at the first that differs: the hints then miss changes, and a backup by them would be wrong.
     """
-    version, geometry = base.version, base.version.geometry
-    blocks = list(_draw(runs, engine.options.sanity_check_blocks))
+    block = find_difference(engine, source, runs, base)
+    if block is not None:
+        raise HintsError(
+            f"The hints are wrong: they call block {block} (offset {base.version.geometry.offset(block)}) unchanged, but it"
+            f" differs from the base version {base.version.uid}. Were they made against another snapshot? Nothing was"
+            " stored; make them again, or back up without them."
+        )
+
+
+def find_difference(engine: Engine, source: Source, runs: Sequence[Run], base: StoredMap) -> int | None:
+    """The first of some blocks that would be kept, drawn at random, that is not as it is in the base; None if all are."""
+    geometry = base.version.geometry
     is_zero = ZeroTest(geometry.block_size)
+    blocks = list(_draw(runs, Action.KEEP, engine.options.sanity_check_blocks))
     for block, entry, record in _base_blocks(engine.meta, base, blocks):
         data = memoryview(bytearray(geometry.length(block)))
         source.read_into(geometry.offset(block), data)
         if not _same(data, entry, record, is_zero, engine.checksums):
-            raise HintsError(
-                f"The hints are wrong: they call block {block} (offset {geometry.offset(block)}) unchanged, but it"
-                f" differs from the base version {version.uid}. Were they made against another snapshot? Nothing was"
-                " stored; make them again, or back up without them."
-            )
-    return len(blocks)
+            return block
+    return None
 
 
-def _draw(runs: Sequence[Run], count: int) -> Iterator[int]:
-    kept = [run for run in runs if run.action is Action.KEEP]
+def find_leftover(engine: Engine, source: Source, runs: Sequence[Run], geometry: Geometry) -> int | None:
+    """The first of some blocks that would be recorded as zeros unread, drawn at random, that is not; None if all are."""
+    is_zero = ZeroTest(geometry.block_size)
+    for block in _draw(runs, Action.SPARSE, engine.options.sanity_check_blocks):
+        data = memoryview(bytearray(geometry.length(block)))
+        source.read_into(geometry.offset(block), data)
+        if not is_zero(data):
+            return block
+    return None
+
+
+def _draw(runs: Sequence[Run], action: Action, count: int) -> Iterator[int]:
+    kept = [run for run in runs if run.action is action]
     total = sum(len(run) for run in kept)
     wanted = iter(sorted(random.sample(range(total), min(count, total))))
     at, want = 0, next(wanted, None)

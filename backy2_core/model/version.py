@@ -96,6 +96,7 @@ class VersionFilter:
 
     name: str | None = None
     snapshot_name: str | None = None
+    source_identity: str | None = None
     tag: str | None = None
     uid_prefix: str | None = None
     states: frozenset[VersionState] = frozenset({VersionState.INCOMPLETE, VersionState.VALID, VersionState.DAMAGED})

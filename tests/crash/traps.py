@@ -18,7 +18,7 @@ from typing import Any
 
 import sqlalchemy
 
-import backy2_core.engine.backup as backup_room
+import backy2_core.engine.backup_run as backup_room
 import backy2_core.engine.doomed as doomed_room
 import backy2_core.engine.orphans as orphans_room
 import backy2_core.engine.transfer as transfer_room

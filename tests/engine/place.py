@@ -10,6 +10,7 @@ from pathlib import Path
 
 from backy2_core.engine.backup import backup
 from backy2_core.engine.cleanup import cleanup
+from backy2_core.engine.hints import parse_hints
 from backy2_core.engine.lookup import get_version
 from backy2_core.engine.requests import BackupRequest, CleanupRequest, RestoreRequest, ScrubRequest
 from backy2_core.engine.restore import restore
@@ -77,6 +78,7 @@ class Place:
         if content is not None:
             self.write(content)
         hints = hints if hints is None or isinstance(hints, str) else json.dumps(hints)
+        hints = hints if hints is None else parse_hints(hints)
         request = BackupRequest(f"file://{self.image}", name, hints=hints, **more)
         return backup(engine or self.engine, request)
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from backy2_core.engine.backup import backup
 from backy2_core.engine.context import Engine
+from backy2_core.engine.hints import parse_hints
 from backy2_core.engine.lookup import get_version
 from backy2_core.engine.requests import BackupRequest, RestoreRequest
 from backy2_core.engine.restore import restore
@@ -89,9 +90,9 @@ class World:
             kind = "plain"
         hints = None
         if kind == "hints+base":
-            hints = self.noisy(self.within(base, self.image.hints_since(self.kept[base].age)))
+            hints = parse_hints(self.noisy(self.within(base, self.image.hints_since(self.kept[base].age))))
         elif kind == "hints":
-            hints = self.noisy(self.image.hints_since(0))
+            hints = parse_hints(self.noisy(self.image.hints_since(0)))
         name = self.rng.choice(NAMES)
         return kind, BackupRequest(f"file://{self.image.path}", name, hints=hints, base=base)
 

@@ -34,7 +34,7 @@ def beginning_of(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Begi
 @pytest.fixture(autouse=True)
 def _small_steps(monkeypatch: pytest.MonkeyPatch) -> None:
     """One thread of a job at a time, and scans of one row a step."""
-    monkeypatch.setattr("backy2_core.engine.backup.WorkerPool", SerialPool)
+    monkeypatch.setattr("backy2_core.engine.backup_run.WorkerPool", SerialPool)
     monkeypatch.setattr("backy2_core.engine.retrieval.WorkerPool", SerialPool)
     monkeypatch.setattr("backy2_core.engine.survey.WorkerPool", SerialPool)
     monkeypatch.setattr("backy2_core.engine.survey._BATCH", 1)

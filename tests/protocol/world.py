@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,6 +12,7 @@ from backy2_core.contracts.source import Target, TargetRequest
 from backy2_core.engine.backup import backup
 from backy2_core.engine.cleanup import cleanup
 from backy2_core.engine.context import Engine
+from backy2_core.engine.hints import Hints
 from backy2_core.engine.lookup import get_version
 from backy2_core.engine.requests import BackupRequest, CleanupRequest, RestoreRequest, ScrubRequest
 from backy2_core.engine.restore import restore
@@ -20,6 +20,7 @@ from backy2_core.engine.retention import remove
 from backy2_core.engine.scrub import scrub
 from backy2_core.errors import BackyError, NotFoundError, RefusedError
 from backy2_core.model.blob import BlobUid
+from backy2_core.model.extent import Extent
 from backy2_core.model.version import VersionFilter, VersionState, VersionUid
 from backy2_core.testing.memory import MemoryDataBackend, MemorySource, MemoryStore, MemoryTarget
 from tests.protocol.checker import BLOCK, Inspector, Rows, Violation, check_exact, check_versions, content_of
@@ -87,7 +88,8 @@ class World:
         wrap: WrapStore = lambda data: data,
     ) -> Actor:
         """A backup of ``image`` as version ``name``; with a ``base``, all but the ``changed`` blocks are kept from it."""
-        hints = json.dumps([{"offset": block * BLOCK, "length": BLOCK} for block in changed]) if base else None
+        extents = [Extent(block * BLOCK, BLOCK) for block in changed]
+        hints = Hints(extents, repr(extents)) if base else None
         request = BackupRequest(
             source=image,
             name=name,

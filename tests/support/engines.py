@@ -19,6 +19,7 @@ from backy2_core.engine.context import Engine, Options
 from backy2_core.engine.store import open_store
 from backy2_core.model.event import Event
 from backy2_core.model.secret import Secret
+from backy2_core.testing.memory_snapshots import MemoryDevice
 
 
 def settings_of(plugin: ModuleType, **given: Any) -> dict[str, Any]:
@@ -53,18 +54,23 @@ def make_engine(
     steps: Sequence[tuple[str, Transform]] = (),
     make: MakeTransform = no_transform,
     notify: Callable[[Event], None] = lambda event: None,
+    device: MemoryDevice | None = None,
     **options: Any,
 ) -> Engine:
-    """An engine on these two, with ``options`` of :class:`Options` (block size 4096 unless given)."""
+    """An engine on these two, with ``options`` of :class:`Options` (block size 4096 unless given).
+
+    Its sources are files, or with a ``device`` what that is and was.
+    """
+    more = {} if device is None else {"open_source": device.open_source, "open_snapshots": device.open_snapshots}
     return Engine(
         meta=meta,
         data=data,
         store=open_store(meta, data, "file"),
         options=Options(**{"block_size": 4096} | options),
         chain=Chain(steps, make),
-        open_source=lambda url: file_source.backy2_open_source(url, settings_of(file_source)),
         open_target=lambda url, request: file_source.backy2_open_target(url, settings_of(file_source), request),
         notify=notify,
+        **{"open_source": lambda url: file_source.backy2_open_source(url, settings_of(file_source))} | more,
     )
 
 

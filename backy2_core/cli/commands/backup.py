@@ -103,6 +103,9 @@ class Backup(RecordVerb):
             "-e", "--expire", type=moment, metavar="DATE", help=f"not needed any more from this date on: {DATE_HELP}"
         )
         parser.add_argument("-c", "--continue-version", metavar="UID", help="continue this incomplete version")
+        parser.add_argument(
+            "--full", action="store_true", help="take nothing from an earlier version, where the source has snapshots"
+        )
 
     def record(self, parsed_args: argparse.Namespace) -> Sequence[Any]:
         """Back up."""
@@ -126,19 +129,23 @@ class Backup(RecordVerb):
 
 
 def _request(meta: MetaBackend, parsed_args: argparse.Namespace) -> BackupRequest:
+    from backy2_core.engine.hints import parse_hints
     from backy2_core.engine.lookup import find_version
     from backy2_core.engine.requests import BackupRequest
 
     base, resume = parsed_args.from_version, parsed_args.continue_version
+    if parsed_args.full and (base or resume or parsed_args.hints is not None):
+        raise UsageError("--full takes nothing from before; it does not go with -r, -f or -c. Leave one of them out.")
     return BackupRequest(
         source=parsed_args.source,
         name=parsed_args.name,
         snapshot_name=parsed_args.snapshot_name,
         tags=_tags(meta, parsed_args),
-        hints=None if parsed_args.hints is None else _read_hints(parsed_args.hints),
+        hints=None if parsed_args.hints is None else parse_hints(_read_hints(parsed_args.hints)),
         base=find_version(meta, base).uid if base else None,
         resume=find_version(meta, resume).uid if resume else None,
         expire=parsed_args.expire,
+        full=parsed_args.full,
     )
 
 
