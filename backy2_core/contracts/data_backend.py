@@ -122,7 +122,7 @@ class DataBackend(ABC):
         """Store a small document (it may be empty, and has seldom more than a MiB), replacing one of that name
         atomically; durable on return.
 
-        Names are ``[a-z0-9._-]+`` with ``/`` between parts, at most 100 characters a part and 400 in all. No part is ``.``
+        Names are ``[a-z0-9._-]+`` with ``/`` between parts, at most 100 characters a part and 200 in all. No part is ``.``
         or ``..``, and no name is the folder of another. No other names are passed, so they need not be refused.
         """
 

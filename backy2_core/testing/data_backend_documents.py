@@ -11,8 +11,8 @@ import pytest
 from backy2_core.contracts.data_backend import DataBackend
 from backy2_core.testing.data_backend_base import OpenStore, PromiseBase, listed, put_new
 
-LONGEST = "/".join(["y" * 95] * 3 + ["z" * 80])
-"""With the folder before it just below 400 characters."""
+LONGEST = "y" * 90 + "/" + "z" * 90
+"""With the folder before it just below 200 characters."""
 
 
 class DocumentPromises(PromiseBase):
