@@ -7,13 +7,13 @@ export PYTHON
 
 RUN = .venv/bin/python
 
-.PHONY: help demo test soak bench bench-huge docs lint format clean
+.PHONY: help demo test soak bench bench-huge bench-s3 docs lint format clean
 
 help:
 	@echo "make demo    back up, change, back up again, scrub and restore a real file system"
 	@echo "make test    all tests: style, types, layers, behaviour"
 	@echo "make soak    the long tests"
-	@echo "make bench   measure, and print tables; make bench-huge for 48 million blobs"
+	@echo "make bench   measure, and print tables; make bench-huge for 48 million blobs, make bench-s3 for S3"
 	@echo "make docs    write the pages that are made from the code"
 	@echo "make lint    style, types and layers alone"
 	@echo "make format  let ruff format the code"
@@ -39,6 +39,9 @@ bench: .venv/ready-test
 
 bench-huge: .venv/ready-test
 	$(RUN) -m benchmarks.metadata --huge $(ARGS)
+
+bench-s3: .venv/ready-test
+	$(RUN) -m benchmarks.s3 $(ARGS)
 
 docs: .venv/ready-test
 	$(RUN) -m tests.config.render_example > plugins.cfg.example
