@@ -7,9 +7,20 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
-from backy2_core.api import Extent, MetaBackend, Secret, Source, StoreId, Target, TargetRequest, Transform
+from backy2_core.api import (
+    BlobUid,
+    Extent,
+    MetaBackend,
+    Secret,
+    Source,
+    StoredBlob,
+    StoreId,
+    Target,
+    TargetRequest,
+    Transform,
+)
 from backy2_core.engine.chain import Chain
 from backy2_core.engine.context import Engine, Options
 from backy2_plugins.data_backends.null import NullDataBackend
@@ -58,11 +69,23 @@ def open_database(url: str) -> MetaBackend:
     return meta
 
 
-def made_engine(meta: MetaBackend, source: Source, block_bytes: int) -> Engine:
-    """An engine that backs up ``source`` whatever the URL, and drops every blob."""
+class ListedDataBackend(NullDataBackend):
+    """Drops every blob, and lists the uids that it was given, once."""
+
+    def __init__(self, listed: Iterable[BlobUid]) -> None:
+        super().__init__()
+        self._listed = listed
+
+    def list_blobs(self) -> Iterator[StoredBlob]:
+        """As if they were there."""
+        return (StoredBlob(uid, 1) for uid in self._listed)
+
+
+def made_engine(meta: MetaBackend, source: Source, block_bytes: int, listed: Iterable[BlobUid] = ()) -> Engine:
+    """An engine that backs up ``source`` whatever the URL, and drops every blob; its store lists the uids ``listed``."""
     return Engine(
         meta=meta,
-        data=NullDataBackend(),
+        data=ListedDataBackend(listed),
         store=_store(meta),
         options=Options(block_size=block_bytes, host="benchmark"),
         chain=Chain((), _no_transform),

@@ -11,18 +11,22 @@ import argparse
 import json
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from backy2_core.api import MetaBackend
 from backy2_core.cli.collector import collect_rarely
 from backy2_core.engine.backup import backup
 from backy2_core.engine.cleanup import cleanup
 from backy2_core.engine.context import Engine
+from backy2_core.engine.hints import parse_hints
 from backy2_core.engine.lookup import get_version
 from backy2_core.engine.requests import BackupRequest, CleanupRequest
 from backy2_core.engine.retention import remove
-from backy2_core.model.version import VersionUid
+from backy2_core.model.blob import BlobUid, blob_uid
+from backy2_core.model.job import JobState
+from backy2_core.model.version import VersionFilter, VersionUid
 from benchmarks import made
 from benchmarks.rows import Rows, version_rows
 from benchmarks.sizes import KIB, parse_size
@@ -52,6 +56,12 @@ class Task:
     blocks: int
     block_bytes: int
     pattern: str
+    database: str = ""
+
+    @property
+    def url(self) -> str:
+        """Where backy2's tables are: in a file of SQLite unless another database was given."""
+        return self.database or f"sqlite:///{self.folder}/backy2.sqlite"
 
     @property
     def newest_file(self) -> Path:
@@ -75,10 +85,10 @@ class Task:
 
 def run_ours(task: Task, job: str) -> Timing:
     """One of backy2's jobs. The version that the last backup made is the base, and the one to be removed."""
-    with made.open_database(f"sqlite:///{task.folder}/backy2.sqlite") as meta:
+    with made.open_database(task.url) as meta:
         stopwatch = Stopwatch(meta)
         source = made.MadeSource(task.blocks, task.block_bytes, task.changed if job == "incremental" else ())
-        engine = made.made_engine(stopwatch.as_meta(), source, task.block_bytes)
+        engine = made.made_engine(stopwatch.as_meta(), source, task.block_bytes, _listed(meta, task, job))
         work = OURS[job](engine, task)
         stopwatch.seconds = 0.0
         seconds = timed(work)
@@ -92,7 +102,7 @@ def _first(engine: Engine, task: Task) -> Work:
 def _incremental(engine: Engine, task: Task) -> Work:
     size, changed = task.block_bytes, task.changed
     hints = json.dumps([{"offset": block * size, "length": size, "exists": "true"} for block in changed])
-    request = BackupRequest("made://", "vm", hints=hints, base=task.newest)
+    request = BackupRequest("made://", "vm", hints=parse_hints(hints), base=task.newest)
     return lambda: _backup(engine, task, request, len(changed))
 
 
@@ -113,11 +123,29 @@ def _cleanup(engine: Engine, task: Task) -> Work:
     return lambda: cleanup(engine, CleanupRequest())
 
 
+def _full_cleanup(engine: Engine, task: Task) -> Work:
+    return lambda: cleanup(engine, CleanupRequest(full=True))
+
+
+def _ls(engine: Engine, task: Task) -> Work:
+    return lambda: list(engine.meta.versions(VersionFilter()))
+
+
+def _listed(meta: MetaBackend, task: Task, job: str) -> Iterable[BlobUid]:
+    """The uids of the first backup's blobs, where the job lists the store."""
+    if job != "full-cleanup":
+        return ()
+    first = min(meta.jobs(set(JobState), limit=1_000_000), key=lambda found: found.id)
+    return (blob_uid(first.token, number) for number in range(task.blocks))
+
+
 OURS: dict[str, Callable[[Engine, Task], Work]] = {
     "first": _first,
     "incremental": _incremental,
     "rm": _rm,
     "cleanup": _cleanup,
+    "full-cleanup": _full_cleanup,
+    "ls": _ls,
 }
 
 
@@ -156,9 +184,10 @@ def main() -> None:
     parser.add_argument("job", choices=OURS)
     parser.add_argument("--blocks", type=int, required=True)
     parser.add_argument("--block-size", type=parse_size, default=BLOCK_BYTES)
+    parser.add_argument("--database", default="", help="URL of the database, in place of a file in FOLDER")
     parser.add_argument("--pattern", choices=[RANDOM, RUNS], default=RANDOM)
     arguments = parser.parse_args()
-    task = Task(arguments.folder, arguments.blocks, arguments.block_size, arguments.pattern)
+    task = Task(arguments.folder, arguments.blocks, arguments.block_size, arguments.pattern, arguments.database)
     run = run_ours if arguments.kind == "ours" else run_rows
     print(json.dumps(asdict(run(task, arguments.job))))
 

@@ -84,3 +84,10 @@ def test_a_table_that_is_gone_asks_for_initdb(meta):
         connection.exec_driver_sql("DROP TABLE backy2_tags")
     with pytest.raises(SchemaError, match="run: backy2 initdb"), meta._database.write() as connection:
         copy_rows(connection, "backy2_tags", COLUMNS, [(1, "a")])
+
+
+def test_no_plan_of_a_statement_outlives_the_state_that_it_was_made_for(meta):
+    for _ in range(10):
+        assert meta.stores() == []
+    with meta._database.read() as connection:
+        assert connection.exec_driver_sql("SELECT count(*) FROM pg_prepared_statements").scalar_one() == 0

@@ -189,6 +189,9 @@ def _set_up_sqlite(connection: Any, record: Any) -> None:
 
 
 def _set_up_postgresql(connection: Any, busy_timeout_s: float) -> None:
+    if hasattr(connection, "prepare_threshold"):
+        # A plan that was made while a table was nearly empty would be kept while millions of rows come in.
+        connection.prepare_threshold = None
     with closing(connection.cursor()) as cursor:
         cursor.execute(f"SET lock_timeout = {max(1, round(busy_timeout_s * 1000))}")
     connection.commit()
