@@ -128,10 +128,12 @@ setup(
         "backy2.sources": [
             "file = backy2_plugins.sources.file",
             "null = backy2_plugins.sources.null",
+            "rbd = backy2_plugins.sources.rbd",
         ],
         "backy2.data_backends": [
             "file = backy2_plugins.data_backends.file",
             "null = backy2_plugins.data_backends.null",
+            "rados = backy2_plugins.data_backends.rados",
             "s3 = backy2_plugins.data_backends.s3",
         ],
         "backy2.meta_backends": ["sql = backy2_plugins.meta_backends.sql"],

@@ -1,0 +1,160 @@
+"""The snapshots of an image: listing, making, comparing and removing them."""
+
+from __future__ import annotations
+
+import builtins
+import errno
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+from backy2_core.api import Changes, Snapshot, Snapshots, SourceError
+from backy2_plugins.sources.rbd import asking, bindings, extents, ownership
+from backy2_plugins.sources.rbd.access import Access
+from backy2_plugins.sources.rbd.connection import Connection
+from backy2_plugins.sources.rbd.differ import Point, Question
+from backy2_plugins.sources.rbd.failures import failure, translated
+from backy2_plugins.sources.rbd.reading import snapshot_identity
+from backy2_plugins.sources.rbd.url import parse
+
+_USERS = 0
+"""The namespace of snapshots that people and programs make; those of groups, mirroring and the trash have others."""
+
+
+class RbdSnapshots(Snapshots):
+    """The snapshots of the image that was called so when it was opened, also if it is renamed meanwhile.
+
+    Listing needs no right to write. The image is opened anew for each call, so that what others do is seen.
+    """
+
+    def __init__(self, url: str, access: Access, *, pattern: str) -> None:
+        self._access = access
+        self._pattern = ownership.check_pattern(pattern)
+        self._name = parse(url, SourceError)
+        self._url = self._name.place.url(self._name.image)
+        with ExitStack() as undo:
+            self._connection = undo.enter_context(Connection(access, url, self._name.place, SourceError))
+            self._pool_identity = self._connection.pool_identity()
+            image = self._connection.open_image(self._name)
+            with translated(SourceError, f"open {url}"):
+                try:
+                    self._image_id = str(image.id())
+                finally:
+                    image.close()
+            self._undo = undo.pop_all()
+
+    @property
+    def named(self) -> Snapshot | None:
+        """The one that the URL names; raises :class:`SourceError` if it is gone."""
+        name = self._name.snapshot
+        if name is None:
+            return None
+        for snapshot in self.list():
+            if snapshot.name == name:
+                return snapshot
+        raise SourceError(f"{self._url} has no snapshot {name} any more")
+
+    def list(self) -> Sequence[Snapshot]:
+        """Those that people and programs made, in the order in which they were made."""
+        with self._image(f"list the snapshots of {self._url}") as image:
+            return self._list(image)
+
+    def create(self, mark: str) -> Snapshot:
+        """Make one whose name holds the mark, after an entry in the image's metadata that says so."""
+        now = datetime.now(UTC)
+        name = ownership.new_name(self._pattern, mark, now)
+        with self._image(f"make snapshot {name} of {self._url}", writable=True) as image:
+            ownership.tidy(image, [snapshot["name"] for snapshot in image.list_snaps()], now)
+            ownership.claim(image, name, mark, now)
+            image.create_snap(name)
+            return next(snapshot for snapshot in self._list(image) if snapshot.name == name)
+
+    def changes(self, older: Snapshot, newer: Snapshot) -> Changes:
+        """What differs, object by object as the OSDs know it."""
+        with self._image(f"compare {older.url} with {newer.url}") as image:
+            points = [self._point(image, snapshot) for snapshot in (older, newer)]
+            remarks = [remark for snapshot in (older, newer) for remark in self._remarks(image, snapshot)]
+        question = Question(self._access, self._name, self._image_id, newer=points[1], older=points[0])
+        return Changes(asking.extents(asking.windows(question)), tuple(dict.fromkeys(remarks)))
+
+    def remove(self, snapshot: Snapshot) -> None:
+        """Remove one by its id, and then its entry in the metadata."""
+        with self._image(f"remove {snapshot.url}", writable=True) as image:
+            for found in self._list(image):
+                if found.identity == snapshot.identity:
+                    self._remove(image, found)
+
+    def close(self) -> None:
+        """Close the connection. Calling it twice does nothing."""
+        self._undo.close()
+
+    @contextmanager
+    def _image(self, action: str, *, writable: bool = False) -> Iterator[Any]:
+        with (
+            self._connection.image(self._name, self._image_id, writable=writable) as image,
+            translated(SourceError, action),
+        ):
+            yield image
+
+    def _list(self, image: Any) -> builtins.list[Snapshot]:
+        marks = ownership.marks(image)
+        found = sorted((s for s in image.list_snaps() if s["namespace"] == _USERS), key=lambda s: int(s["id"]))
+        return [self._snapshot(image, snapshot, marks.get(snapshot["name"], "")) for snapshot in found]
+
+    def _snapshot(self, image: Any, told: dict[str, Any], mark: str) -> Snapshot:
+        return Snapshot(
+            name=told["name"],
+            identity=self._identity(told["id"]),
+            url=f"{self._url}@{told['name']}",
+            size_bytes=told["size"],
+            # The library gives UTC, without saying so.
+            created=image.get_snap_timestamp(told["id"]).replace(tzinfo=UTC),
+            own=bool(mark),
+            mark=mark,
+        )
+
+    def _identity(self, snapshot_id: int) -> str:
+        return snapshot_identity(self._pool_identity, self._image_id, snapshot_id)
+
+    def _point(self, image: Any, snapshot: Snapshot) -> Point:
+        """The snapshot's id, where it is there still; else :class:`SourceError`."""
+        for told in image.list_snaps():
+            if told["namespace"] == _USERS and self._identity(told["id"]) == snapshot.identity:
+                return Point(int(told["id"]), told["name"])
+        advice = {errno.ENOENT: "it is gone, or another one has its name"}
+        raise failure(SourceError, f"compare {snapshot.url}", errno.ENOENT, advice)
+
+    def _remarks(self, image: Any, snapshot: Snapshot) -> Sequence[str]:
+        """What the object map of a snapshot lacks, and how to mend it."""
+        image.set_snap(snapshot.name)
+        if extents.has_trusted_map(image) or extents.is_striped(image) or extents.has_parent(image):
+            return ()
+        slower = "so each of its objects is asked for, which is slower"
+        if image.flags():
+            mend = f"`rbd object-map rebuild {self._name.path}@{snapshot.name}`"
+            return (f"the object map of {snapshot.url} is invalid, {slower}; mend it with {mend}",)
+        feature = f"`rbd feature enable {self._name.path} object-map fast-diff`"
+        rebuild = f"`rbd object-map rebuild {self._name.path}`"
+        return (f"{self._url} has no object map, {slower}; to have one: {feature}, then {rebuild}",)
+
+    def _remove(self, image: Any, snapshot: Snapshot) -> None:
+        if not snapshot.own:
+            raise SourceError(f"{snapshot.url} is not removed: it was not made by backy2")
+        if image.is_protected_snap(snapshot.name):
+            raise SourceError(
+                f"{snapshot.url} is not removed: it is protected; `rbd snap unprotect {self._name.path}@{snapshot.name}`"
+            )
+        image.set_snap(snapshot.name)
+        clones = [f"{clone['pool']}/{clone['image']}" for clone in image.list_children2()]
+        image.set_snap(None)
+        if clones:
+            raise SourceError(
+                f"{snapshot.url} is not removed: clones depend on it, such as {clones[0]}; `rbd flatten` or remove them"
+            )
+        try:
+            image.remove_snap_by_id(int(snapshot.identity.rpartition("@")[2]))
+        except bindings.rbd().ImageNotFound:
+            # Another process was quicker.
+            pass
+        ownership.disclaim(image, snapshot.name)
