@@ -12,6 +12,7 @@ BlobId = NewType("BlobId", int)
 BlobUid = NewType("BlobUid", str)
 """Name of a blob in its data backend; never used twice."""
 StoreId = NewType("StoreId", int)
+"""Number of a store in the meta backend, which knows it by its identity."""
 JobToken = NewType("JobToken", str)
 """16 lower-case hex digits, drawn at random for each job; part of the uid of each blob that the job stores."""
 

@@ -10,6 +10,7 @@ from typing import NewType
 from backy2_core.model.block import Geometry
 
 VersionId = NewType("VersionId", int)
+"""Number of a version's row in the meta backend; never used twice."""
 VersionUid = NewType("VersionUid", str)
 """A UUID in its usual 36 characters; what people and scripts call a version by."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -52,6 +53,9 @@ def test_each_is_listed_with_its_distribution_and_version(program: Program) -> N
         ("backy2.listeners", "diary"): ("stranger-listener", "0.5", 1),
         ("backy2.formatters", "markdown"): ("stranger-formatter", "0.4", 1),
         ("backy2.commands", "hello_world"): ("stranger-command", "0.6", ""),
+        ("backy2.commands", "oldest"): ("stranger-command", "0.6", ""),
+        ("backy2.commands", "oldest_one"): ("stranger-command", "0.6", ""),
+        ("backy2.commands", "oldest_stored"): ("stranger-command", "0.6", ""),
     }
     assert {(row["state"], row["reason"]) for row in strangers} == {("ok", "")}
 
@@ -113,6 +117,26 @@ def test_a_strangers_command_runs_and_is_in_the_help(program: Program) -> None:
     assert program.run("hello", "world", "you").stdout == "hello you\n"
     assert "hello world" in program.run("--help").stdout
     assert "Greet the world" in program.run("hello", "world", "--help").stdout
+
+
+def test_a_strangers_commands_work_on_the_installation(program: Program, image: Path) -> None:
+    program.run("initdb")
+    for name in ("second", "first"):
+        program.run("backup", f"file://{image}", name, "-t", "x,y")
+    assert [(row["name"], row["tags"]) for row in program.rows("oldest")] == [
+        ("second", ["x", "y"]),
+        ("first", ["x", "y"]),
+    ]
+    assert program.run("oldest", "first", "-f", "markdown", "-c", "name").stdout.endswith("| first |\n")
+    record = json.loads(program.run("oldest", "one", "second", "-f", "json").stdout)
+    (version,) = [row for row in program.rows("ls") if row["name"] == "second"]
+    assert record == {"uid": version["uid"], "date": version["date"]}
+    assert " 4 MiB " in program.run("-r", "oldest").stdout
+    assert "no version of nobody" in program.run("oldest", "one", "nobody", code=16).stderr
+    assert str(program.folder / "store.sqlite") in program.run("oldest", "stored").stdout
+    help_text = program.run("oldest", "--help").stdout
+    assert "backy2 oldest vm1 -f json" in help_text
+    assert "  15 " in help_text
 
 
 def test_a_listener_that_fails_is_logged_with_its_distribution_and_changes_nothing(
