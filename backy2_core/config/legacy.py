@@ -24,6 +24,7 @@ IGNORED_KEYS = {
     ("DEFAULTS", "lock_dir"): "jobs hold leases in the database, there are no lock files",
     ("DEFAULTS", "cachedir"): "there is no cache of blocks",
     ("DataBackend", "use_ssl"): "the endpoint's URL says it",
+    ("DataBackend", "signature_version"): "requests are signed by version 4, which every server knows",
     (
         "DEFAULTS",
         "encryption_version",

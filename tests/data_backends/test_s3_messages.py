@@ -203,7 +203,6 @@ class TestTls:
         ({"bucket": "shelf/host1"}, "what stands behind a slash is the key prefix"),
         ({"prefix": "/host1"}, "key prefix"),
         ({"addressing_style": "paths"}, "'paths' is none of auto, path, virtual"),
-        ({"signature_version": "v4"}, "'v4' is none of s3v4, s3"),
         ({"ca_file": "/no/such/file"}, "/no/such/file cannot be read"),
         ({"secret_access_key": None}, "key secret_access_key: it is missing"),
         (

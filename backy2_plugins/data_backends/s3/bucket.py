@@ -136,7 +136,7 @@ class Bucket:
             "Key": self.full_key(key),
             "Metadata": {_CHECKSUM: f"{crc32:08x}"},
         }
-        if options.upload_checksum == "md5" or options.signature_version == "s3":
+        if options.upload_checksum == "md5":
             arguments["ContentMD5"] = _base64(hashlib.md5(data, usedforsecurity=False).digest())
         elif options.upload_checksum == "crc32":
             arguments["ChecksumCRC32"] = _base64(crc32.to_bytes(4, "big"))

@@ -59,7 +59,7 @@ def make_client(options: S3Options) -> Any:
 
 def _config(options: S3Options) -> Config:
     return Config(
-        signature_version=options.signature_version,
+        signature_version="s3v4",
         s3={
             "addressing_style": options.addressing_style,
             "payload_signing_enabled": options.upload_checksum == "sha256",

@@ -10,7 +10,6 @@ from backy2_core.api import ConfigError, Secret, Settings
 
 _NO = ("", "0", "no", "off", "false")
 _ADDRESSING_STYLES = ("auto", "path", "virtual")
-_SIGNATURE_VERSIONS = ("s3v4", "s3")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +31,6 @@ class S3Options:
     endpoint: str | None
     region: str | None
     addressing_style: str
-    signature_version: str
     verify_tls: bool
     ca_file: str | None
     credentials: Credentials
@@ -67,7 +65,6 @@ def options_of(settings: Settings) -> S3Options:
         endpoint=endpoint,
         region=settings["region"] or None,
         addressing_style=_addressing_style(settings, endpoint),
-        signature_version=_one_of(settings, "signature_version", _SIGNATURE_VERSIONS),
         verify_tls=settings["verify_tls"],
         ca_file=_ca_file(settings["ca_file"]),
         credentials=_credentials(settings),
@@ -123,16 +120,11 @@ def _prefix(prefix: str) -> str:
     return prefix
 
 
-def _one_of(settings: Settings, key: str, choices: tuple[str, ...]) -> str:
-    # Not by the setting's choices: the original took an empty text for its default.
-    written: str = settings[key] or choices[0]
-    if written not in choices:
-        raise _wrong(key, f"{written!r} is none of {', '.join(choices)}")
-    return written
-
-
 def _addressing_style(settings: Settings, endpoint: str | None) -> str:
-    style = _one_of(settings, "addressing_style", _ADDRESSING_STYLES)
+    # Not by the setting's choices: the original took an empty text for its default.
+    style: str = settings["addressing_style"] or "auto"
+    if style not in _ADDRESSING_STYLES:
+        raise _wrong("addressing_style", f"{style!r} is none of {', '.join(_ADDRESSING_STYLES)}")
     # A server of one's own rarely has a name in the DNS for each bucket.
     return "path" if style == "auto" and endpoint else style
 

@@ -21,7 +21,6 @@ _PLACE = (
         "auto",
         "Where requests name the bucket: path, virtual (in the host name), or auto: path where endpoint is set, else virtual.",
     ),
-    Setting("signature_version", TEXT, "s3v4", "How requests are signed: s3v4, or s3 for servers of before 2014."),
     Setting(
         "verify_tls", BOOLEAN, True, "Check the server's certificate. Without it anybody on the way may be the server."
     ),
