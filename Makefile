@@ -7,26 +7,33 @@ export PYTHON
 
 RUN = .venv/bin/python
 
-.PHONY: help demo test soak bench bench-huge bench-s3 docs lint format clean
+.PHONY: help demo demo-ceph test soak bench bench-huge bench-s3 docs lint format clean
 
 help:
-	@echo "make demo    back up, change, back up again, scrub and restore a real file system"
-	@echo "make test    all tests: style, types, layers, behaviour"
-	@echo "make soak    the long tests"
-	@echo "make bench   measure, and print tables; make bench-huge for 48 million blobs, make bench-s3 for S3"
-	@echo "make docs    write the pages that are made from the code"
-	@echo "make lint    style, types and layers alone"
-	@echo "make format  let ruff format the code"
-	@echo "make clean   remove what was made"
+	@echo "make demo       back up, change, back up again, scrub and restore a real file system"
+	@echo "make demo-ceph  the same with RBD images, on a Ceph cluster that it starts and removes"
+	@echo "make test       all tests: style, types, layers, behaviour"
+	@echo "make soak       the long tests"
+	@echo "make bench      measure, and print tables; make bench-huge for 48 million blobs, make bench-s3 for S3"
+	@echo "make docs       write the pages that are made from the code"
+	@echo "make lint       style, types and layers alone"
+	@echo "make format     let ruff format the code"
+	@echo "make clean      remove what was made"
 
 .venv/ready-demo: setup.py .ci/set_up
 	@.ci/set_up demo
+
+.venv/ready-demo-ceph: setup.py .ci/set_up
+	@.ci/set_up demo-ceph
 
 .venv/ready-test: setup.py .ci/set_up
 	@.ci/set_up test
 
 demo: .venv/ready-demo
 	@$(RUN) demo/demo.py
+
+demo-ceph: .venv/ready-demo-ceph
+	@$(RUN) -m demo.ceph
 
 test: .venv/ready-test
 	$(RUN) -m pytest -n $(JOBS) --dist loadgroup -rs $(ARGS)
