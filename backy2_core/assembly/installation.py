@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -45,6 +45,10 @@ class Installation:
     def open_original(self, url: str | None) -> OriginalDatabase:
         """The database of an installation of the original, to be closed by the caller."""
         return self._drivers.open_original(url)
+
+    def list_sources(self, pattern: str) -> Sequence[str] | None:
+        """The URLs of all devices that ``pattern`` means; None where it names one device."""
+        return self._drivers.list_sources(pattern)
 
     def move_metadata(self, origin: str, destination: str) -> Mapping[str, int]:
         """Move all that the database ``origin`` holds to ``destination``; returns the numbers of rows by kind."""
