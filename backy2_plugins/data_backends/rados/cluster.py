@@ -17,6 +17,9 @@ from backy2_plugins.data_backends.rados.settings import RadosOptions
 
 _QUIET = ("log_to_stderr", "err_to_stderr")
 _TIMEOUTS = ("rados_osd_op_timeout", "rados_mon_op_timeout", "client_mount_timeout")
+# A client asks where an OSD is now only when one was silent for this share of the time-out: it must come to that before
+# the operation is given up, or it would look for an OSD that was started again in its old place for ever.
+_SHARES = {"objecter_timeout": (1 / 3, 10.0), "objecter_tick_interval": (1 / 6, 5.0)}
 _ROOM = 4096
 
 
@@ -97,6 +100,9 @@ class Cluster:
             self.library.rados_conf_set(handle, name.encode(), b"false")
         for name in _TIMEOUTS:
             self.library.rados_conf_set(handle, name.encode(), str(options.timeout_s).encode())
+        for name, (share, longest) in _SHARES.items():
+            value = f"{min(share * options.timeout_s, longest):.2f}"
+            self.library.rados_conf_set(handle, name.encode(), value.encode())
         return handle
 
     def _connect(self) -> None:

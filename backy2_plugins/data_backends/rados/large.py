@@ -31,14 +31,16 @@ TIDY_AFTER_S = 24 * 3600
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """What a head says. ``tokens`` are those of all who wrote parts; the last one's are the blob. ``since`` is the time of
-    the last change, seconds since 1970 by the clock of who made it."""
+    """What a head says. ``size`` bytes are in parts of ``part_size`` that were written with ``token``; ``left`` are tokens
+    and numbers of parts of writers who did not come to an end. ``since`` is the time of the last change, seconds since 1970
+    by the clock of who made it."""
 
     state: str
     size: int
     part_size: int
-    tokens: tuple[str, ...]
+    token: str
     since: int
+    left: tuple[tuple[str, int], ...] = ()
 
     def encode(self) -> bytes:
         """As the bytes of an object: JSON, so that no head is the beginning of another."""
@@ -48,10 +50,19 @@ class Head:
         """The same head, changed now."""
         return replace(self, state=state, since=int(time.time()))
 
-    def parts(self, uid: str, token: str) -> Iterator[tuple[str, int, int]]:
-        """Name, offset and length of each part that was, or was to be, written with a token."""
+    def behind(self, other: Head) -> Head:
+        """The same head, in the place of an unfinished other, whose parts are not forgotten."""
+        return replace(self, left=(*other.left, (other.token, len([*other.parts("")]))))
+
+    def parts(self, uid: str) -> Iterator[tuple[str, int, int]]:
+        """Name, offset and length of each part."""
         for number, offset in enumerate(range(0, self.size, self.part_size)):
-            yield part_name(uid, token, number), offset, min(self.part_size, self.size - offset)
+            yield part_name(uid, self.token, number), offset, min(self.part_size, self.size - offset)
+
+    def part_names(self, uid: str) -> list[str]:
+        """Names of all parts that there may be, those of others who wrote before, too."""
+        others = [part_name(uid, token, number) for token, count in self.left for number in range(count)]
+        return [*others, *(name for name, _, _ in self.parts(uid))]
 
 
 class LargeBlobs:
@@ -64,20 +75,17 @@ class LargeBlobs:
 
     def put(self, uid: str, data: memoryview) -> bool:
         """Store a blob; False if there is one of that uid, or another was faster."""
-        token = secrets.token_hex(8)
-        head = Head(PENDING, len(data), self._part_size, (token,), int(time.time()))
-        if not self._heads.create(head_name(uid), memoryview(head.encode())):
-            taken = self._take_over(uid, head)
-            if taken is None:
-                return False
-            head = taken
-        for name, offset, length in head.parts(uid, token):
+        new = Head(PENDING, len(data), self._part_size, secrets.token_hex(8), int(time.time()))
+        head = self._begin(uid, new)
+        if head is None:
+            return False
+        for name, offset, length in head.parts(uid):
             self._parts.replace(name, data[offset : offset + length])
         whole = head.in_state(WHOLE)
         # The second look is for an answer that got lost, where the library asked again.
         if self._heads.exchange(head_name(uid), head.encode(), whole.encode()) or self._read(uid) == whole:
             return True
-        self._parts.remove([name for name, _, _ in head.parts(uid, token)])
+        self._parts.remove([name for name, _, _ in head.parts(uid)])
         return False
 
     def get(self, uid: str, buffer: memoryview) -> int | None:
@@ -89,7 +97,7 @@ class LargeBlobs:
             raise BlobDamagedError(
                 f"blob {uid} in {self._location} has {head.size} bytes; expected at most {len(buffer)}"
             )
-        for name, offset, length in head.parts(uid, head.tokens[-1]):
+        for name, offset, length in head.parts(uid):
             if self._parts.read(name, buffer[offset : offset + length]) != length:
                 if self._whole(uid) != head:
                     return None  # it was deleted meanwhile
@@ -110,8 +118,7 @@ class LargeBlobs:
             going = head.in_state(GOING)
             head = going if self._heads.exchange(head_name(uid), head.encode(), going.encode()) else self._read(uid)
         if head is not None:
-            for token in head.tokens:
-                self._parts.remove([name for name, _, _ in head.parts(uid, token)])
+            self._parts.remove(head.part_names(uid))
             self._heads.exchange(head_name(uid), head.encode(), None)
 
     def listed_size(self, uid: str) -> int | None:
@@ -127,16 +134,16 @@ class LargeBlobs:
                 _logger.info("what was left of blob %s stays: %s", uid, error)
         return None
 
-    def _take_over(self, uid: str, head: Head) -> Head | None:
-        """Make an unfinished head ours, with its parts to be removed some day; None if it is finished."""
-        found = self._read(uid)
-        if found is not None and found.state == WHOLE:
-            return None
-        if found is not None and (found.size, found.part_size) == (head.size, head.part_size):
-            ours = replace(head, tokens=found.tokens + head.tokens)
-            if self._heads.exchange(head_name(uid), found.encode(), ours.encode()):
-                return ours
-        raise DataBackendError(f"blob {uid} is being put or deleted by another in {self._location}", retryable=True)
+    def _begin(self, uid: str, new: Head) -> Head | None:
+        """Make the head of a new blob; in the place of an unfinished one, where there is one; None if one is whole."""
+        while True:
+            if self._heads.create(head_name(uid), memoryview(new.encode())):
+                return new
+            found = self._read(uid)
+            if found is not None and found.state == WHOLE:
+                return None
+            if found is not None and self._heads.exchange(head_name(uid), found.encode(), new.behind(found).encode()):
+                return new.behind(found)
 
     def _whole(self, uid: str) -> Head | None:
         head = self._read(uid)
@@ -148,7 +155,7 @@ class LargeBlobs:
             return None
         try:
             members = json.loads(text)
-            return Head(**{**members, "tokens": tuple(members["tokens"])})
+            return Head(**{**members, "left": tuple((token, count) for token, count in members["left"])})
         except (ValueError, TypeError, KeyError) as error:
             raise BlobDamagedError(
                 f"the head {head_name(uid)} in {self._location} cannot be read: {error!r}"

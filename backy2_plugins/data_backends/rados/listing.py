@@ -53,14 +53,12 @@ class Listing(Iterator[T], Generic[T]):
             io, self._place.cursor, end.cursor, _BATCH, None, 0, found, ctypes.byref(following.cursor)
         )
         if count < 0:
-            raise self._objects.error(count, "list the objects, each a")
+            raise self._objects.listing_error(count)
         try:
             names = [ctypes.string_at(row.name, row.name_length) for row in found[:count]]
         finally:
             library.rados_object_list_free(count, found)
         self._place = following
-        if not names:
-            self._objects.cluster.check_pool()
         return [name.decode(errors="replace") for name in names]
 
 

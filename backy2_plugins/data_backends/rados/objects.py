@@ -7,6 +7,7 @@ import errno
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
+from backy2_core.api import DataBackendError
 from backy2_plugins.data_backends.rados import pipeline
 from backy2_plugins.data_backends.rados.cluster import Cluster
 from backy2_plugins.data_backends.rados.library import CREATE_EXCLUSIVE, MAX_ERRNO, address_of
@@ -113,9 +114,10 @@ class Objects:
 
         return [names[number] for number in sorted(self._pipelined(names, start, "remove"))]
 
-    def error(self, code: int, verb: str, name: str = "", *, reading: bool = False) -> Exception:
-        """What a code of the library means for what was done to an object."""
-        return self.cluster.failures.of(code, f"{verb} {self._noun} {name}".rstrip(), reading=reading)
+    def listing_error(self, code: int) -> DataBackendError:
+        """What a code of the library means for a listing of all objects; raises where the pool is gone."""
+        self.cluster.check_pool()
+        return self.cluster.failures.of(code, f"list every {self._noun}")
 
     def _pipelined(self, names: Sequence[str], start: pipeline.Start, verb: str) -> set[int]:
         """Do all; the places in ``names`` of those that are missing. Raises the first error when all are done."""
@@ -124,7 +126,7 @@ class Objects:
             if code == -errno.ENOENT:
                 missing.add(number)
             elif code:
-                raise self.error(code, verb, names[number])
+                raise self._error(code, verb, names[number])
         if missing:
             self.cluster.check_pool()
         return missing
@@ -145,4 +147,7 @@ class Objects:
 
     def _expect(self, code: int, verb: str, name: str, *, reading: bool = False) -> None:
         if code < 0:
-            raise self.error(code, verb, name, reading=reading)
+            raise self._error(code, verb, name, reading=reading)
+
+    def _error(self, code: int, verb: str, name: str, *, reading: bool = False) -> DataBackendError:
+        return self.cluster.failures.of(code, f"{verb} {self._noun} {name}", reading=reading)
