@@ -249,7 +249,7 @@ def running(site: Site) -> Iterator[subprocess.Popen[str]]:
         site.make(f"vm{number}", blocks=600)
     site.backy.patch.setenv("SPEED", "3M")
     with site.backy.spawn("backup", site.url("vm*")) as process:
-        until(lambda: len(site.rows("jobs")) == 2)
+        until(lambda: len(site.rows("ls")) == 2)
         yield process
         if process.poll() is None:
             process.kill()
