@@ -7,14 +7,14 @@ export PYTHON
 
 RUN = .venv/bin/python
 
-.PHONY: help demo demo-ceph test soak bench bench-huge bench-s3 docs lint format clean
+.PHONY: help demo demo-ceph test soak bench bench-huge bench-s3 bench-ceph docs lint format clean
 
 help:
 	@echo "make demo       back up, change, back up again, scrub and restore a real file system"
 	@echo "make demo-ceph  the same with RBD images, on a Ceph cluster that it starts and removes"
 	@echo "make test       all tests: style, types, layers, behaviour"
 	@echo "make soak       the long tests"
-	@echo "make bench      measure, and print tables; make bench-huge for 48 million blobs, make bench-s3 for S3"
+	@echo "make bench      measure, and print tables; make bench-huge for 48 million blobs, make bench-s3 for S3, make bench-ceph for Ceph"
 	@echo "make docs       write the pages that are made from the code"
 	@echo "make lint       style, types and layers alone"
 	@echo "make format     let ruff format the code"
@@ -49,6 +49,9 @@ bench-huge: .venv/ready-test
 
 bench-s3: .venv/ready-test
 	$(RUN) -m benchmarks.s3 $(ARGS)
+
+bench-ceph: .venv/ready-test
+	$(RUN) -m benchmarks.ceph_run $(ARGS)
 
 docs: .venv/ready-test
 	$(RUN) -m tests.config.render_example > plugins.cfg.example
