@@ -10,7 +10,7 @@ from typing import Any
 
 from fsspec.utils import get_protocol
 
-from backy2_core.api import BackyError, ConfigError, DataBackendError, PluginError
+from backy2_core.api import BackyError, BlobDamagedError, ConfigError, DataBackendError, PluginError
 from backy2_fsspec import dialects
 from backy2_fsspec.dialects.base import Dialect
 from backy2_fsspec.options import Options, check_url
@@ -60,15 +60,12 @@ class Connections:
             try:
                 with self._translated(action):
                     yield fs
-            except (BackyError, FileNotFoundError, FileExistsError) as error:
-                if isinstance(error.__cause__, Exception):
+            except BaseException as error:
+                if isinstance(error, FileNotFoundError | FileExistsError | BlobDamagedError):
+                    self._idle.append(fs)
+                else:
                     # Answers to what was asked before may still be on their way: nobody else may see them.
                     self._give_up(fs)
-                else:
-                    self._idle.append(fs)
-                raise
-            except BaseException:
-                self._give_up(fs)
                 raise
             self._idle.append(fs)
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-ADVICE = (
-    ("lock", "a virtual machine has the image open: shut it down, or back up a copy of the image"),
+import re
+
+_ADVICE = (
+    (r"Failed to get .*lock", "a virtual machine has the image open: shut it down, or back up a copy of the image"),
     ("not in qcow2 format", "give the path of a qcow2 image"),
     ("Permission denied", "check the permissions and the user that backy2 runs as, of the image's backing files too"),
     ("No such file", "check the path, of the image's backing files too"),
     ("No space left", "make room there, or restore with --sparse"),
-    ("corrupt", "check the image with: qemu-img check"),
+    (r"\bcorrupt", "check the image with: qemu-img check"),
     ("Input/output error", "check the image with: qemu-img check, and look into the kernel's log"),
 )
 
@@ -24,7 +26,7 @@ class MissingProgramError(Exception):
 def advised(message: str) -> str:
     """The message of a program or of the system, and what to do."""
     message = message.strip() or "it gave no reason"
-    for part, advice in ADVICE:
-        if part in message:
+    for pattern, advice in _ADVICE:
+        if re.search(pattern, message):
             return f"{message}; {advice}"
     return message

@@ -98,12 +98,17 @@ def _listening(connections: int, connected: list[socket.socket], timeout_s: floa
     """A listening socket without a name, to which so many sockets are connected already."""
     with socket.socket(socket.AF_UNIX) as listener:
         with tempfile.TemporaryDirectory(prefix="backy2-qcow2-") as folder:
-            path = os.path.join(folder, "nbd")
-            listener.bind(path)
-            listener.listen(connections)
-            for _ in range(connections):
-                client = socket.socket(socket.AF_UNIX)
-                connected.append(client)
-                client.settimeout(timeout_s)
-                client.connect(path)
+            fd = os.open(folder, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+            try:
+                # The name of a socket has at most 107 characters, and folders for temporary files may have more.
+                path = f"/proc/self/fd/{fd}/nbd"
+                listener.bind(path)
+                listener.listen(connections)
+                for _ in range(connections):
+                    client = socket.socket(socket.AF_UNIX)
+                    connected.append(client)
+                    client.settimeout(timeout_s)
+                    client.connect(path)
+            finally:
+                os.close(fd)
         yield listener

@@ -62,8 +62,8 @@ def kib(pattern: int, count: int) -> bytes:
 @pytest.fixture(autouse=True)
 def nothing_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """No test leaves a socket, a folder for one, or a process behind."""
-    folder = tmp_path / "temporary"
-    folder.mkdir()
+    folder = tmp_path / "temporary" / ("long" * 30)  # no socket can have so long a name
+    folder.mkdir(parents=True)
     monkeypatch.setattr(tempfile, "tempdir", str(folder))
     yield
     assert os.listdir(folder) == []
@@ -197,6 +197,13 @@ def test_damage_that_is_met_when_reading_is_an_error_and_no_zeros(tmp_path: Path
             list(source.allocated())
     with pytest.raises(SourceError, match="corrupt"):
         Qcow2Source(f"qcow2://{path}")
+
+
+def test_the_advice_is_for_what_was_said_and_not_for_how_the_file_is_called(tmp_path: Path) -> None:
+    (tmp_path / "block-lock").write_bytes(b"no image")
+    with pytest.raises(SourceError) as raised:
+        Qcow2Source(f"qcow2://{tmp_path}/block-lock")
+    assert "virtual machine" not in str(raised.value)
 
 
 def test_a_missing_base_is_named(tmp_path: Path) -> None:
