@@ -70,6 +70,7 @@ def _options(core: CoreSettings) -> Options:
         sanity_check_blocks=core.sanity_check_blocks,
         keep_snapshots=core.keep_snapshots,
         lease_s=core.lease_s,
+        same_name=core.same_name,
         abandon_incomplete_s=core.abandon_incomplete_s,
         rm_min_age_days=core.rm_min_age_days,
         allow_clear=core.allow_clear,

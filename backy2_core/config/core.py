@@ -76,6 +76,14 @@ CORE_SETTINGS = (
         minimum=0,
     ),
     Setting(
+        "same_name",
+        SettingType.TEXT,
+        "wait",
+        "What becomes of a backup while another one of the same name runs, on any host: wait lets it begin when that one "
+        "ended, refuse ends it with exit code 17, side_by_side lets both run.",
+        choices=("wait", "refuse", "side_by_side"),
+    ),
+    Setting(
         "abandon_incomplete_after",
         SettingType.DURATION,
         7 * 86400.0,
@@ -169,6 +177,7 @@ class CoreSettings:
     keep_snapshots: int
     lease_s: float
     retry_limit_s: float
+    same_name: str
     abandon_incomplete_s: float
     rm_min_age_days: float
     metadata_copies: bool
@@ -201,6 +210,7 @@ def core_settings(values: Mapping[str, Any]) -> CoreSettings:
         keep_snapshots=values["keep_snapshots"],
         lease_s=values["lease"],
         retry_limit_s=values["retry_limit"],
+        same_name=values["same_name"],
         abandon_incomplete_s=values["abandon_incomplete_after"],
         rm_min_age_days=values["disallow_rm_when_younger_than_days"],
         metadata_copies=values["metadata_copies"],

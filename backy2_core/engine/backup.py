@@ -14,6 +14,7 @@ from backy2_core.engine.plan import plan_all
 from backy2_core.engine.requests import BackupRequest, BackupResult
 from backy2_core.engine.sample import check_sample
 from backy2_core.engine.snapshot_backup import backup_snapshot
+from backy2_core.engine.turns import in_turn, turn_of
 from backy2_core.model.event import BackupFinished
 from backy2_core.model.job import JobKind
 
@@ -25,22 +26,25 @@ def backup(engine: Engine, request: BackupRequest) -> BackupResult:
     backed up by one of them, unless hints or a base are given.
     """
     refuse_clear_blocks(engine)
-    snapshots = None if request.by_hand else engine.open_snapshots(request.source)
-    if snapshots is None:
-        result = _backup_as_it_stands(engine, request)
-    else:
-        with snapshots:
-            result = backup_snapshot(engine, request, snapshots) or _backup_as_it_stands(engine, request)
+    result = in_turn(engine, lambda: _backup(engine, request))
     engine.notify(BackupFinished(result.version, result.statistics))
     return result
+
+
+def _backup(engine: Engine, request: BackupRequest) -> BackupResult:
+    snapshots = None if request.by_hand else engine.open_snapshots(request.source)
+    if snapshots is None:
+        return _backup_as_it_stands(engine, request)
+    with snapshots:
+        return backup_snapshot(engine, request, snapshots) or _backup_as_it_stands(engine, request)
 
 
 def _backup_as_it_stands(engine: Engine, request: BackupRequest) -> BackupResult:
     began = time.monotonic()
     with engine.open_source(request.source) as source:
         task = make_task(engine, request, source)
-        description = f"{request.source} as {request.name}"
-        with running_job(engine, JobKind.BACKUP, description, task.uses, name=request.name) as lease:
+        description, turn = f"{request.source} as {request.name}", turn_of(engine, request.name)
+        with running_job(engine, JobKind.BACKUP, description, task.uses, name=request.name, alone=turn) as lease:
             runs = plan(task)
             base = trusted_map(engine, task.base) if task.base else None
             if base is not None and request.hints is not None:

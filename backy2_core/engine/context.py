@@ -40,6 +40,8 @@ class Options:
     metadata_copies: bool = True
     allow_clear: bool = False
     clear_base: str = "keep"
+    same_name: str = "side_by_side"
+    """wait, refuse or side_by_side: what becomes of a backup while another one of the same name runs."""
     host: str = field(default_factory=socket.gethostname)
 
     @property

@@ -74,14 +74,14 @@ class Lease:
 
 @contextmanager
 def running_job(
-    engine: Engine, kind: JobKind, description: str, uses: tuple[Use, ...] = (), *, name: str = ""
+    engine: Engine, kind: JobKind, description: str, uses: tuple[Use, ...] = (), *, name: str = "", alone: str = ""
 ) -> Iterator[Lease]:
     """A job around a block of code: checks and names the versions it uses, tells the listeners, ends it in any case.
 
-    ``name`` is that of the version that the job is of, for the listeners.
+    ``name`` is that of the version that the job is of, for the listeners; ``alone`` is as in :class:`NewJob`.
     """
     options = engine.options
-    new = NewJob(kind, options.host, os.getpid(), description, options.lease_s, uses)
+    new = NewJob(kind, options.host, os.getpid(), description, options.lease_s, uses, alone)
     lease = Lease(engine.meta, engine.meta.begin_job(new), options.lease_s)
     lease.start()
     try:

@@ -29,6 +29,7 @@ from backy2_core.engine.snapshot_choice import Origin, origins
 from backy2_core.engine.snapshot_tidy import remove_unrecorded, tidy
 from backy2_core.engine.store import store_of
 from backy2_core.engine.stored_map import StoredMap
+from backy2_core.engine.turns import turn_of
 from backy2_core.errors import RefusedError, SourceError
 from backy2_core.model.job import JobKind
 from backy2_core.model.version import Version, VersionFilter, VersionState
@@ -56,8 +57,8 @@ def backup_snapshot(engine: Engine, request: BackupRequest, snapshots: Snapshots
         return None
     origin = choice.origin
     uses = uses_of(origin.version if origin else None, choice.resume)
-    description = f"{request.source} as {request.name}"
-    with running_job(engine, JobKind.BACKUP, description, uses, name=request.name) as lease:
+    description, turn = f"{request.source} as {request.name}", turn_of(engine, request.name)
+    with running_job(engine, JobKind.BACKUP, description, uses, name=request.name, alone=turn) as lease:
         base = trusted_map(engine, origin.version) if origin else None
         with _snapshot(engine, lease, choice, snapshots) as snapshot:
             told = _told(request, choice, snapshot, snapshots)

@@ -65,7 +65,8 @@ class NewJob:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A job as the meta backend knows it. ``versions`` are the versions it names; ``progress`` is 0.0 to 1.0."""
+    """A job as the meta backend knows it. ``versions`` are the versions it names; ``progress`` is 0.0 to 1.0; ``alone`` is as
+    in :class:`NewJob`."""
 
     id: JobId
     token: JobToken
@@ -79,3 +80,4 @@ class Job:
     lease_until: datetime
     progress: float
     versions: tuple[VersionId, ...] = ()
+    alone: str = ""

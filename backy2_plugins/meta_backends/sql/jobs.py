@@ -219,4 +219,5 @@ def _job(row: dict[str, Any], named: tuple[VersionId, ...]) -> Job:
         lease_until=from_us(row["lease_until"]),
         progress=row["progress"],
         versions=named,
+        alone=row["alone"],
     )
