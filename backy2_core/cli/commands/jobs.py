@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from backy2_core.cli.verbs import ListVerb
@@ -13,12 +14,15 @@ if TYPE_CHECKING:
     from backy2_core.model.job import Job
 
 
-class Jobs(ListVerb):
-    """Show what runs where, since when, and how far it is.
+_RECENT = timedelta(hours=24)
 
-    Lists the jobs that hold a lease on the database, on every host, the newest first. One whose
-    lease ran out (its process died, or cannot reach the database) counts as expired; --all
-    shows those too, and the ones that ended in order. Times are UTC.
+
+class Jobs(ListVerb):
+    """Show what runs where, since when, and how far it is, and what died.
+
+    Lists the jobs that hold a lease on the database, on every host, the newest first, and those
+    whose lease ran out in the last 24 hours (their process died, or could not reach the database),
+    as expired. --all shows older ones too, and the ones that ended in order. Times are UTC.
     """
 
     example = """
@@ -37,11 +41,13 @@ class Jobs(ListVerb):
         """A row a job."""
         from backy2_core.model.job import JobState
 
-        states = list(JobState) if parsed_args.all else [JobState.LIVE]
+        states = list(JobState) if parsed_args.all else [JobState.LIVE, JobState.EXPIRED]
+        since = datetime.now(UTC) - _RECENT
         with self.installation() as installation:
             # A job that was killed keeps its lease until somebody looks; so look.
             installation.meta.expire_jobs()
-            return [_row(job) for job in installation.meta.jobs(states)]
+            jobs = installation.meta.jobs(states)
+            return [_row(job) for job in jobs if parsed_args.all or job.state is JobState.LIVE or job.renewed > since]
 
 
 def _row(job: Job) -> Sequence[Any]:
