@@ -6,12 +6,13 @@ are there, never about what changed.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import itertools
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from backy2_core.api import Extent
-from backy2_plugins.sources.rbd import bindings
+from backy2_plugins.sources.rbd import bindings, spans
 
 _WINDOW_OBJECTS = 16384
 _JOINED_OBJECTS = 64
@@ -27,15 +28,22 @@ class Window:
     extents: list[Extent]
 
 
-def has_trusted_map(image: Any) -> bool:
-    """Whether an object map tells which objects are there, at the snapshot at which ``image`` is open.
+def has_valid_map(image: Any) -> bool:
+    """Whether there is an object map that counts as valid, at the snapshot at which ``image`` is open.
 
-    A clone's parent may have none, and of striped images the object map's answer is not about ranges of bytes; such are
-    asked for object by object.
+    librbd then reads zeros, or the parent, where it says that there is no object, even if there is one.
     """
     rbd = bindings.rbd()
     wanted = rbd.RBD_FEATURE_OBJECT_MAP | rbd.RBD_FEATURE_FAST_DIFF
-    return image.features() & wanted == wanted and not image.flags() and not is_striped(image) and not has_parent(image)
+    return bool(image.features() & wanted == wanted and not image.flags())
+
+
+def has_trusted_map(image: Any) -> bool:
+    """Whether that map alone tells where there are no data.
+
+    A clone's parent may have none, and of striped images an object is no range of bytes.
+    """
+    return has_valid_map(image) and not is_striped(image) and not has_parent(image)
 
 
 def has_parent(image: Any) -> bool:
@@ -56,22 +64,26 @@ def allocated(image: Any, start: int = 0) -> Iterator[Window]:
     """Where it may hold other bytes than zeros, from ``start`` (the end of a window) on; ascending within a window."""
     by_map = has_trusted_map(image)
     for offset, end in _windows(image, start):
-        found = _ask(image, offset, end, None, by_map)
-        yield Window(offset, end, _ascending(found, offset, end))
+        found = _ask(image, offset, end, by_map=by_map)
+        yield Window(offset, end, spans.ascending(found, offset, end))
 
 
 def changed(newer: Any, older: Any, older_name: str, start: int = 0) -> Iterator[Window]:
     """What differs between two snapshots: ``newer`` and ``older`` are the image, open at each of them."""
-    by_map = has_trusted_map(newer) and has_trusted_map(older)
-    older_size = older.size()
+    any_map = has_valid_map(newer) or has_valid_map(older)
+    narrowed = has_trusted_map(newer) and has_trusted_map(older)
+    object_size = newer.stat()["obj_size"]
     for offset, end in _windows(newer, start):
-        spans = [(offset, end)]
-        if by_map:
-            there = _ask(newer, offset, end, None, True)
-            if offset < older_size:
-                there += _ask(older, offset, min(end, older_size), None, True)
-            spans = _spans(_ascending(there, offset, end), newer.stat()["obj_size"], end)
-        found = [extent for span in spans for extent in _ask(newer, *span, older_name, False)]
+        there = [
+            spans.of_objects(_objects(image, offset, end), object_size, end) for image in (newer, older) if any_map
+        ]
+        asked = [(offset, end)]
+        if narrowed:
+            asked = spans.joined(itertools.chain(*there), gap=_JOINED_OBJECTS * object_size)
+        found = [extent for span in asked for extent in _ask(newer, *span, older_name)]
+        if there:
+            # What one of the two shows and the other does not has changed, though the OSDs may not know of it: see there.
+            found += spans.untold(spans.in_one(*there), found)
         yield Window(offset, end, found)
 
 
@@ -83,38 +95,28 @@ def _windows(image: Any, start: int) -> Iterator[tuple[int, int]]:
         yield offset, min(offset + step, size)
 
 
-def _ask(image: Any, offset: int, end: int, older_name: str | None, by_map: bool) -> list[Extent]:
+def _objects(image: Any, offset: int, end: int) -> list[Extent]:
+    """Where the image has objects of its own, as far as librbd shows them."""
+    end = min(end, image.size())
+    if offset >= end:
+        return []
+    found = _ask(image, offset, end, by_map=has_valid_map(image), include_parent=False)
+    return spans.ascending(found, offset, end)
+
+
+def _ask(
+    image: Any,
+    offset: int,
+    end: int,
+    older_name: str | None = None,
+    *,
+    by_map: bool = False,
+    include_parent: bool = True,
+) -> list[Extent]:
     found: list[Extent] = []
 
     def take(at: int, length: int, exists: bool) -> None:
         found.append(Extent(at, length, bool(exists)))
 
-    image.diff_iterate(offset, end - offset, older_name, take, include_parent=True, whole_object=by_map)
+    image.diff_iterate(offset, end - offset, older_name, take, include_parent=include_parent, whole_object=by_map)
     return found
-
-
-def _ascending(extents: Iterable[Extent], start: int, stop: int) -> list[Extent]:
-    """Those that exist: sorted, cut at the ends of the window, joined where they touch."""
-    joined: list[list[int]] = []
-    for extent in sorted((e for e in extents if e.exists), key=lambda e: e.offset):
-        offset, end = max(extent.offset, start), min(extent.end, stop)
-        if offset >= end:
-            continue
-        if joined and offset <= joined[-1][1]:
-            joined[-1][1] = max(joined[-1][1], end)
-        else:
-            joined.append([offset, end])
-    return [Extent(offset, end - offset) for offset, end in joined]
-
-
-def _spans(extents: Iterable[Extent], object_size: int, stop: int) -> list[tuple[int, int]]:
-    """The extents as ranges of whole objects, joined over small gaps."""
-    spans: list[tuple[int, int]] = []
-    for extent in extents:
-        offset = extent.offset - extent.offset % object_size
-        end = min(extent.end - extent.end % -object_size, stop)
-        if spans and offset - spans[-1][1] <= _JOINED_OBJECTS * object_size:
-            spans[-1] = (spans[-1][0], end)
-        else:
-            spans.append((offset, end))
-    return spans
