@@ -21,7 +21,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import psycopg
 import pymysql
@@ -218,21 +218,25 @@ class MariaDB(Server):
             cursor.execute(statement)
 
 
-def own_postgresql() -> PostgreSQL:
+P = TypeVar("P", bound=PostgreSQL)
+M = TypeVar("M", bound=MariaDB)
+
+
+def own_postgresql(kind: type[P] = PostgreSQL) -> P:  # type: ignore[assignment]
     """A server of PostgreSQL for whoever is going to kill it; skips the test where the programs are missing."""
     initdb = _newest("usr/lib/postgresql/*/bin/initdb") or shutil.which("initdb")
     if initdb is None or not Path(initdb).with_name("postgres").exists():
         pytest.skip("the programs initdb and postgres are missing; they come with: apt-get install postgresql")
-    return PostgreSQL(Path(initdb).parent)
+    return kind(Path(initdb).parent)
 
 
-def own_mariadb() -> MariaDB:
+def own_mariadb(kind: type[M] = MariaDB) -> M:  # type: ignore[assignment]
     """A server of MariaDB for whoever is going to kill it; skips the test where the program is missing."""
     program = shutil.which("mariadbd", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
     tables = _newest("usr/share/m*/m*_system_tables.sql")
     if program is None or tables is None:
         pytest.skip("the program mariadbd is missing; it comes with: apt-get install mariadb-server")
-    return MariaDB(Path(program), tables)
+    return kind(Path(program), tables)
 
 
 @pytest.fixture(scope="session")

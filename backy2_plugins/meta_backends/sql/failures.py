@@ -20,7 +20,7 @@ _SQLITE = {
 }
 _MARIADB = {
     1044: "refuses this user; grant it all rights on that database",
-    1045: "refuses this user or its password; check both in the URL",
+    1045: "refuses this user or its password, or wants TLS; check the URL",
     1049: "does not exist on that server; check the URL, or make it",
     1205: _LOCKED,
     1213: "was changed by another connection at the same time; try again",
