@@ -62,6 +62,10 @@ class Config:
         self._keys = self._find_keys()
         for name in self._named("schedule"):
             self._check_keys(self._sections[f"schedule:{name}"], SCHEDULE_SETTINGS)
+        for name in self._named("formatter"):
+            if self._sections[f"formatter:{name}"].values:
+                where = self._where(self._sections[f"formatter:{name}"])
+                raise ConfigError(f"{where}: formatters have no settings; their options stand on the command line")
 
     @property
     def origin(self) -> str:
