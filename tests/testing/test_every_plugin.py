@@ -22,8 +22,6 @@ SUITES = {
     "listener": "ListenerSuite",
     "formatter": "FormatterSuite",
 }
-DERIVED = {"ServerSuite": "MetaBackendSuite"}
-"""Suites that tests of ours derive from one of the kit."""
 KIT = [module for module in modules() if module.parts[:2] == ("backy2_core", "testing")]
 
 
@@ -50,10 +48,21 @@ def _suites_run() -> Iterator[tuple[str, set[str]]]:
             continue
         tree = ast.parse(text)
         imported = set(_imported(tree))
-        for node in ast.walk(tree):
-            if isinstance(node, ast.ClassDef) and node.name.startswith("Test"):
-                for base in node.bases:
-                    yield ast.unparse(base), imported
+        derived = {
+            node.name: [ast.unparse(base) for base in node.bases]
+            for node in ast.walk(tree)
+            if isinstance(node, ast.ClassDef)
+        }
+        for name in derived:
+            if name.startswith("Test"):
+                yield from ((suite, imported) for suite in _ancestors(name, derived))
+
+
+def _ancestors(name: str, derived: dict[str, list[str]]) -> Iterator[str]:
+    """Everything that a class derives from, by way of others in its module."""
+    for base in derived.get(name, ()):
+        yield base
+        yield from _ancestors(base, derived)
 
 
 def _imported(tree: ast.Module) -> Iterator[str]:
@@ -72,9 +81,7 @@ def _imported(tree: ast.Module) -> Iterator[str]:
 @pytest.mark.parametrize(("role", "point"), own_plugins(), ids=lambda value: getattr(value, "name", value))
 def test_every_plugin_of_ours_runs_the_suite_of_its_role(role: str, point: EntryPoint) -> None:
     suite = SUITES[role]
-    running = [
-        base for base, imported in suites_run() if DERIVED.get(base, base) == suite and _is_of(point.module, imported)
-    ]
+    running = [base for base, imported in suites_run() if base == suite and _is_of(point.module, imported)]
     assert running, f"no test derives from {suite} and imports {point.module}"
 
 
