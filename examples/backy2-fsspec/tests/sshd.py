@@ -75,7 +75,7 @@ def missing() -> str:
 def running_server() -> Iterator[SshServer]:
     """A server for as long as the context lasts; nothing of it is left then."""
     folder = Path(tempfile.mkdtemp(prefix="b2-sshd-", dir="/tmp"))
-    made = _make_privilege_folder()
+    _make_privilege_folder()
     try:
         _make_keys(folder)
         server = _start(folder)
@@ -86,19 +86,15 @@ def running_server() -> Iterator[SshServer]:
             server.process.wait(10)
     finally:
         shutil.rmtree(folder)
-        if made:
-            _PRIVILEGE_FOLDER.rmdir()
 
 
-def _make_privilege_folder() -> bool:
-    """The server wants an empty folder when it is root's; the service of Debian makes it when it starts."""
-    if os.getuid() != 0 or _PRIVILEGE_FOLDER.exists():
-        return False
-    try:
-        _PRIVILEGE_FOLDER.mkdir(mode=0o755)
-    except FileExistsError:
-        return False
-    return True
+def _make_privilege_folder() -> None:
+    """The server wants this empty folder when it is root's; Debian's service makes it when it starts.
+
+    It stays: servers of other tests may need it for every connection, and it is gone with the next start of the machine.
+    """
+    if os.getuid() == 0:
+        _PRIVILEGE_FOLDER.mkdir(mode=0o755, exist_ok=True)
 
 
 def _make_keys(folder: Path) -> None:

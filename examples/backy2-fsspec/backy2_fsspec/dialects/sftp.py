@@ -16,6 +16,8 @@ from backy2_fsspec.dialects.staged import StagedDialect, fill, is_folder, kind_o
 from backy2_fsspec.options import Options
 
 _KEEP_ALIVE_S = 15
+_ANSWER_BYTES = 32 * 1024
+"""What the server sends at once: larger pieces would be put together from these, and copied once more."""
 
 
 class SftpDialect(StagedDialect):
@@ -59,7 +61,7 @@ class SftpDialect(StagedDialect):
         with fs.open(path, "rb") as file:
             if len(buffer):
                 file.prefetch(len(buffer))
-            return fill(file, buffer)
+            return fill(file, buffer, _ANSWER_BYTES)
 
     def move_new(self, fs: Any, temporary: str, path: str) -> None:
         """Rename where the name is free. The server gives no reason when it refuses, so that is looked for."""

@@ -130,11 +130,11 @@ class StagedDialect(Dialect):
                         self.remove(fs, entry.path)
 
 
-def fill(file: Any, buffer: memoryview) -> int:
+def fill(file: Any, buffer: memoryview, piece_bytes: int = _PIECE_BYTES) -> int:
     """Read from an open file until the buffer is full or the file ends; how many bytes there were."""
     position = 0
     while position < len(buffer):
-        piece = file.read(min(_PIECE_BYTES, len(buffer) - position))
+        piece = file.read(min(piece_bytes, len(buffer) - position))
         if not piece:
             break
         buffer[position : position + len(piece)] = piece
