@@ -66,6 +66,14 @@ def test_a_missing_conf_file_is_named(tmp_path: Path) -> None:
         RadosDataBackend(RadosOptions("p", conf_file=str(tmp_path / "no.conf")))
 
 
+@pytest.mark.parametrize("monitors", ["", "mon_host = no.such.host.invalid"])
+def test_missing_monitors_are_named(ceph: Cluster, tmp_path: Path, monitors: str) -> None:
+    conf = tmp_path / "ceph.conf"
+    conf.write_text(f"[global]\n{monitors}\nkeyring = {ceph.keyring}\n")
+    with refused(f"monitors were not found; expected their addresses as mon_host in {conf}.*{monitors[11:]}"):
+        RadosDataBackend(RadosOptions("p", conf_file=str(conf)))
+
+
 def test_a_missing_pool_is_named_with_the_command_that_makes_it(ceph: Cluster) -> None:
     with refused("there is no pool nowhere.*ceph osd pool create nowhere"):
         open_store(ceph, "nowhere")
@@ -74,8 +82,12 @@ def test_a_missing_pool_is_named_with_the_command_that_makes_it(ceph: Cluster) -
 def test_a_pool_that_was_deleted_has_no_missing_blobs(ceph: Cluster) -> None:
     pool = ceph.make_pool()
     with open_store(ceph, pool) as store:
-        put_new(store)
+        uid, deadline = put_new(store), time.monotonic() + 60
         ceph.order("osd pool delete", pool=pool, pool2=pool, yes_i_really_really_mean_it=True)
+        # Until the OSD has heard of it, it answers as before.
+        with refused(f"there is no pool {pool}"):
+            while time.monotonic() < deadline:
+                read(store, uid)
         for call in (
             lambda: read(store, new_uid()),
             lambda: store.stored_size(new_uid()),
@@ -240,6 +252,11 @@ class TestUsers:
         with refused(f"no key was found; expected one in {tmp_path}/no.keyring.*ceph auth get-or-create client.x"):
             self._open(cluster, tmp_path, "client.x", tmp_path / "no.keyring")
         assert capfd.readouterr() == ("", "")
+
+    def test_a_key_that_is_none_is_named(self, cluster: Cluster, tmp_path: Path) -> None:
+        (tmp_path / "k").write_text("hello\n")
+        with refused("the key in .*/k cannot be read"):
+            self._open(cluster, tmp_path, "client.x", tmp_path / "k")
 
     def test_an_unknown_user_is_named(self, cluster: Cluster, tmp_path: Path) -> None:
         keyring = tmp_path / "k"

@@ -26,7 +26,7 @@ from tests.data_backends.rados_stores import KIB, MIB, open_store
 from tests.support.ceph import Cluster
 
 SIZE, PART = 200 * KIB, 30 * KIB
-KILLS = 15
+KILLS = 10
 WRITER = """
 import sys
 from backy2_core.testing.data_backend_base import content_of, new_uid, put

@@ -108,9 +108,13 @@ class Cluster:
     def _connect(self) -> None:
         code = int(self.library.rados_connect(self._handle))
         if code:
-            keyring = ctypes.create_string_buffer(_ROOM)
-            self.library.rados_conf_get(self._handle, b"keyring", keyring, _ROOM)
-            raise self.failures.of_connecting(code, keyring.value.decode(errors="replace"))
+            raise self.failures.of_connecting(code, self._setting("mon_host"), self._setting("keyring"))
+
+    def _setting(self, name: str) -> str:
+        """What the configuration of the cluster says."""
+        text = ctypes.create_string_buffer(_ROOM)
+        self.library.rados_conf_get(self._handle, name.encode(), text, _ROOM)
+        return text.value.decode(errors="replace")
 
     def _within_time(self, call: Callable[[], int]) -> int:
         """The code that ``call`` returns, or that of a time-out.

@@ -28,10 +28,20 @@ class Failures:
             return BlobDamagedError(text)
         return DataBackendError(text, retryable=number in _PASSING)
 
-    def of_connecting(self, code: int, keyring: str) -> DataBackendError:
-        """The error for a connection that was refused; ``keyring`` is where the user's key was looked for."""
+    def of_connecting(self, code: int, monitors: str, keyring: str) -> DataBackendError:
+        """The error for a connection that did not come about; ``monitors`` are the configured addresses, ``keyring`` is
+        where the user's key was looked for."""
         options, number = self._options, -code
         who = f"could not connect to the Ceph cluster of {options.conf_file} as {options.user}"
+        if number == errno.EINVAL or (number == errno.ENOENT and not monitors):
+            return DataBackendError(
+                f"{who}: its monitors were not found; expected their addresses as mon_host in {options.conf_file}, there is "
+                f"{monitors!r}. `ceph config generate-minimal-conf` prints them."
+            )
+        if number == errno.EIO:
+            return DataBackendError(
+                f"{who}: the key in {keyring} cannot be read; write it anew with `ceph auth get {options.user} -o FILE`"
+            )
         if number == errno.ENOENT:
             return DataBackendError(
                 f"{who}: no key was found; expected one in {keyring}. Write it there with `ceph auth get-or-create "
