@@ -6,7 +6,7 @@ import argparse
 
 from backy2_core.cli.plugin_choice import add_choice, chosen_one
 from backy2_core.cli.verbs import PlainVerb
-from backy2_core.errors import ConfigError, NotFoundError
+from backy2_core.errors import ConfigError, NotFoundError, PluginError
 
 
 class PluginsDisable(PlainVerb):
@@ -23,7 +23,7 @@ class PluginsDisable(PlainVerb):
     backy2 plugins disable listeners:prometheus
     backy2 plugins disable sources rbd
     """
-    exits = (ConfigError, NotFoundError)
+    exits = (ConfigError, PluginError, NotFoundError)
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         """One word or two."""

@@ -6,7 +6,7 @@ import argparse
 
 from backy2_core.cli.plugin_choice import add_choice, chosen_one
 from backy2_core.cli.verbs import PlainVerb
-from backy2_core.errors import ConfigError, NotFoundError
+from backy2_core.errors import ConfigError, NotFoundError, PluginError
 
 
 class PluginsEnable(PlainVerb):
@@ -20,7 +20,7 @@ class PluginsEnable(PlainVerb):
     example = """
     backy2 plugins enable listeners:prometheus
     """
-    exits = (ConfigError, NotFoundError)
+    exits = (ConfigError, PluginError, NotFoundError)
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         """One word or two."""
