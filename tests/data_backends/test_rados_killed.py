@@ -194,6 +194,25 @@ def test_puts_go_on_after_the_osd_was_killed_and_started_again(own_ceph: Cluster
                 assert read(store, uid, size) == content_of(uid, size)
 
 
+@pytest.mark.parametrize("size", [10, SIZE])
+def test_what_was_given_up_and_done_all_the_same_is_no_failure(own_ceph: Cluster, size: int) -> None:
+    """The OSD sleeps over the time-out, does what it was told then, and is told again."""
+    osd = own_ceph.pids[-1]
+    with RetryingDataBackend(open_store(own_ceph, own_ceph.make_pool(), object_size=PART, timeout_s=1)) as store:
+        put_new(store)
+        os.kill(osd, signal.SIGSTOP)
+        with ThreadPoolExecutor(2) as threads:
+            blob = threads.submit(put_new, store, size)
+            document = threads.submit(store.create_document, "a", b"by me")
+            time.sleep(1.1)
+            os.kill(osd, signal.SIGCONT)
+            uid = blob.result()
+            assert document.result()
+        assert listed(store)[uid] == size
+        assert read(store, uid, SIZE) == content_of(uid, size)
+        assert store.read_document("a") == b"by me"
+
+
 def test_an_answer_that_got_lost_is_no_second_blob(
     ceph: Cluster, pool: str, store: RadosDataBackend, monkeypatch: pytest.MonkeyPatch
 ) -> None:
