@@ -59,6 +59,7 @@ def backup_snapshot(engine: Engine, request: BackupRequest, snapshots: Snapshots
     uses = uses_of(origin.version if origin else None, choice.resume)
     description, turn = f"{request.source} as {request.name}", turn_of(engine, request.name)
     with running_job(engine, JobKind.BACKUP, description, uses, name=request.name, alone=turn) as lease:
+        _tell(engine, request, choice)
         base = trusted_map(engine, origin.version) if origin else None
         with _snapshot(engine, lease, choice, snapshots) as snapshot:
             told = _told(request, choice, snapshot, snapshots)
@@ -78,14 +79,18 @@ def _choice(engine: Engine, request: BackupRequest, snapshots: Snapshots) -> _Ch
     which = VersionFilter(name=request.name, states=frozenset({VersionState.VALID}))
     for origin in origins(snapshots.list(), engine.meta.versions(which), named):
         if store_of(engine.meta, engine.meta.read_map(origin.version.id)) in (None, engine.store):
-            _tell_of_block_size(engine, origin.version)
             return _Choice(origin, named)
-    log.info("No snapshot of an earlier backup of %s is left on %s; everything is read", request.name, request.source)
     return _Choice(None, named)
 
 
-def _tell_of_block_size(engine: Engine, base: Version) -> None:
-    if base.geometry.block_size != engine.options.block_size:
+def _tell(engine: Engine, request: BackupRequest, choice: _Choice) -> None:
+    """Say what is not as one might expect."""
+    base = choice.origin.version if choice.origin else None
+    if base is None and choice.resume is None and not request.full:
+        log.info(
+            "No snapshot of an earlier backup of %s is left on %s; everything is read", request.name, request.source
+        )
+    if base is not None and base.geometry.block_size != engine.options.block_size:
         log.info(
             "Blocks have %d bytes as in version %s, not %d as configured; --full begins anew",
             base.geometry.block_size,

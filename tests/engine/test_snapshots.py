@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
+import sqlite3
 import tempfile
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from backy2_core.engine.hints import Hints
-from backy2_core.errors import RefusedError, SourceError
+from backy2_core.engine.snapshot_choice import origins
+from backy2_core.errors import DamageError, RefusedError, SourceError
+from backy2_core.model.block import Geometry
 from backy2_core.model.extent import Extent
 from backy2_core.model.version import VersionState
 from tests.engine.place import BLOCK, numbered
@@ -100,6 +105,25 @@ def test_only_identity_tells_that_a_snapshot_is_the_one_of_a_version(place):
     result = place.backup()
     assert (read_blocks(result), result.version.base) == (300, None)
     assert place.restored(result.version.uid) == bytes(place.device.content)
+
+
+def test_a_version_of_another_size_than_its_snapshot_is_no_base(place):
+    version = place.backup().version
+    [snapshot] = place.device.snapshots()
+    other = dataclasses.replace(version, geometry=Geometry(version.geometry.size_bytes + 1, BLOCK))
+    assert [origin.version for origin in origins([snapshot], [other, version], None)] == [version]
+
+
+def test_a_base_whose_map_is_damaged_ends_the_backup_and_the_next_takes_none(place):
+    version = place.backup().version
+    with closing(sqlite3.connect(place.folder / "meta.sqlite")) as database, database:
+        database.execute("UPDATE backy2_versions SET digest = x'00' WHERE id = ?", [version.id])
+    with pytest.raises(DamageError):
+        place.backup()
+    assert place.device.names() == [version.snapshot_name]
+    assert place.version(version.uid).state is VersionState.DAMAGED
+    result = place.backup()
+    assert (result.version.base, read_blocks(result)) == (None, 300)
 
 
 def test_a_base_of_another_name_is_not_taken(place):
@@ -446,6 +470,36 @@ def test_an_interrupted_backup_is_continued_from_its_snapshots(place, named):
     assert place.restored(version.uid) == content
     last = place.backup()
     assert (last.version.base, place.device.names()) == (version.uid, [last.version.snapshot_name])
+
+
+def test_the_snapshot_of_a_backup_that_failed_stays_where_it_can_be_continued(place):
+    def fail(point):
+        if point == "before append_segments":
+            raise SourceError("the cluster went away")
+
+    place.trap = fail
+    with pytest.raises(SourceError, match="went away"):
+        place.backup()
+    place.trap = lambda point: None
+    [version] = place.versions(INCOMPLETE)
+    assert place.device.names() == [version.snapshot_name]
+    assert place.backup(resume=version.uid).version.state is VALID
+    assert place.restored(version.uid) == CONTENT
+
+
+def test_a_process_that_lost_its_lease_removes_nothing(place, caplog):
+    place.backup()
+    before = place.device.names()
+
+    def sleep(point):
+        if point == "after finish_version":
+            place.expire_leases()
+
+    place.trap = sleep
+    result = place.backup()
+    assert result.version.state is VALID
+    assert place.device.names() == [*before, result.version.snapshot_name]
+    assert "left for the next backup" in caplog.text
 
 
 def test_an_interrupted_full_backup_is_continued_from_its_snapshot(place):
