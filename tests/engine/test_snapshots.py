@@ -19,6 +19,7 @@ from backy2_core.model.extent import Extent
 from backy2_core.model.version import VersionState
 from tests.engine.place import BLOCK, numbered
 from tests.engine.snapshot_place import MEMORY, URL, SnapshotPlace
+from tests.support.engines import open_folder_store
 
 CONTENT = numbered(300)
 VALID, INCOMPLETE = VersionState.VALID, VersionState.INCOMPLETE
@@ -138,6 +139,16 @@ def test_a_damaged_version_is_no_base(place):
     )
     place.meta.set_version_state(second.id, VersionState.DAMAGED, ())
     assert place.backup().version.base == first.uid
+
+
+def test_a_base_in_another_store_is_not_taken(place):
+    place.backup()
+    place.data.close()
+    (place.folder / "second").mkdir()
+    place.data = open_folder_store(place.folder / "second")
+    result = place.backup()
+    assert (result.version.base, read_blocks(result)) == (None, 300)
+    assert place.restored(result.version.uid) == CONTENT
 
 
 def test_a_device_that_was_rolled_back_is_exact(place):
