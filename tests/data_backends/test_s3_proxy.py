@@ -162,6 +162,7 @@ def test_in_a_storm_everything_that_was_stored_is_whole(
                 kept[uid] = SIZE
                 assert read(store, uid, SIZE) == content_of(uid, SIZE)
                 if turn % 8 == 0:
+                    proxy.heal()
                     assert kept.items() <= listed(store).items()
             except DataBackendError as error:
                 assert not error.retryable, "a turned byte may make a request or an answer say something else"
