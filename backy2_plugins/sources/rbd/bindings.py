@@ -40,5 +40,5 @@ def missing(name: str, error: ImportError, system: Path) -> str:
             f"the one in {system} (packages python3-rbd, python3-rados) is for Python 3.{built[0]}; run backy2 with it"
         )
         if built[0] == str(sys.version_info.minor):
-            advice = f"link {name}.cpython-*.so from {system} into the environment's site-packages"
+            advice = f"link {name}.cpython-*.so from {system} (packages python3-rbd, python3-rados) into site-packages"
     return f"source rbd needs Ceph's module {name}, which this Python {version} ({sys.executable}) lacks ({error}): {advice}"

@@ -1,0 +1,229 @@
+"""Images and snapshots of RBD as a whole: whose they are, what a restore makes, what a pattern means."""
+
+from __future__ import annotations
+
+import random
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from backy2_core.contracts.source import TargetRequest
+from backy2_core.errors import SourceError, TargetError
+from backy2_core.model.extent import Extent
+from backy2_plugins.sources import rbd as plugin
+from backy2_plugins.sources.rbd import ownership
+from tests.sources.rbd_images import FEATURES, KIB, MIB, Image, Pool, feature_bits, settings
+
+NOW = datetime.now(UTC)
+
+
+def _clone(pool: Pool, parent: Image, snapshot: str) -> Image:
+    import rbd
+
+    name = f"{parent.name}-clone"
+    rbd.RBD().clone(pool.ioctx, parent.name, snapshot, pool.ioctx, name, features=feature_bits(*FEATURES))
+    return Image(pool, name)
+
+
+def test_only_what_is_allocated_is_told_and_whole_objects_of_it(pool: Pool) -> None:
+    image = pool.image(64 * MIB)
+    image.write(5 * MIB, b"x")
+    image.write(40 * MIB, b"x" * 5 * MIB)
+    image.take("monday")
+    with image.source("monday") as source:
+        assert list(source.allocated()) == [Extent(4 * MIB, 4 * MIB), Extent(40 * MIB, 8 * MIB)]
+
+
+def test_an_image_of_no_bytes(pool: Pool) -> None:
+    image = pool.image(0)
+    with image.snapshots() as snapshots:
+        older, newer = snapshots.create("one"), snapshots.create("two")
+        assert list(snapshots.changes(older, newer).extents) == []
+    with image.source(newer.name) as source:
+        assert (source.size_bytes, list(source.allocated())) == (0, [])
+
+
+def test_the_name_of_an_own_snapshot_tells_date_and_mark(pool: Pool) -> None:
+    with pool.image(MIB).snapshots() as snapshots:
+        made = snapshots.create("abc")
+    assert made.name.startswith(f"backy2-{made.created:%Y%m%dT%H%M}")
+    assert made.name.endswith("-abc")
+
+
+def test_a_name_alone_makes_no_snapshot_our_own(pool: Pool) -> None:
+    image = pool.image(MIB)
+    with image.snapshots() as snapshots:
+        image.take("backy2-20260101T000000Z-abc")
+        (found,) = snapshots.list()
+        assert not found.own
+        with pytest.raises(SourceError, match="not made by backy2"):
+            snapshots.remove(found)
+    assert image.names() == [found.name]
+
+
+def test_a_snapshot_of_the_same_name_on_a_clone_is_not_our_own(pool: Pool) -> None:
+    image = pool.image(MIB)
+    with image.snapshots() as snapshots:
+        made = snapshots.create("abc")
+    image.hold(made.name)
+    clone = _clone(pool, image, made.name)
+    clone.take(made.name)
+    with clone.snapshots() as snapshots:
+        assert [(s.name, s.own) for s in snapshots.list()] == [(made.name, False)]
+
+
+def test_a_snapshot_that_a_clone_depends_on_is_not_moved_to_the_trash(pool: Pool) -> None:
+    image = pool.image(MIB)
+    pool.cluster.run("ceph", "osd", "set-require-min-compat-client", "mimic")
+    with image.snapshots() as snapshots:
+        made = snapshots.create("abc")
+        clone = _clone(pool, image, made.name)
+        with pytest.raises(SourceError, match=clone.name):
+            snapshots.remove(made)
+        assert image.names() == [made.name]
+
+
+def test_snapshots_in_the_trash_are_not_listed(pool: Pool) -> None:
+    image = pool.image(MIB)
+    pool.cluster.run("ceph", "osd", "set-require-min-compat-client", "mimic")
+    image.take("gone")
+    _clone(pool, image, "gone")
+    image.drop("gone")
+    image.take("monday")
+    assert len(image.names()) == 2
+    with image.snapshots() as snapshots:
+        assert [snapshot.name for snapshot in snapshots.list()] == ["monday"]
+
+
+def test_a_protected_snapshot_says_how_to_free_it(pool: Pool) -> None:
+    image = pool.image(MIB)
+    with image.snapshots() as snapshots:
+        made = snapshots.create("abc")
+        image.hold(made.name)
+        with pytest.raises(SourceError, match="rbd snap unprotect"):
+            snapshots.remove(made)
+
+
+def test_snapshots_are_made_and_removed_while_a_machine_writes(pool: Pool) -> None:
+    image = pool.image(4 * MIB)
+    with image.opened() as machine, image.snapshots() as snapshots:
+        machine.write(b"x", 0)
+        machine.flush()
+        assert machine.is_exclusive_lock_owner()
+        older = snapshots.create("one")
+        machine.write(b"y" * 100, 2 * MIB)
+        machine.flush()
+        newer = snapshots.create("two")
+        assert next(e.offset for e in snapshots.changes(older, newer).extents if e.exists) == 2 * MIB
+        snapshots.remove(older)
+        assert [s.name for s in snapshots.list()] == [newer.name]
+
+
+def test_entries_of_snapshots_that_are_gone_are_forgotten_in_time(pool: Pool) -> None:
+    image = pool.image(MIB)
+    with image.opened() as opened:
+        ownership.claim(opened, "old", "a", NOW - timedelta(days=3))
+        ownership.claim(opened, "young", "b", NOW)
+        opened.metadata_set("backy2.snapshot/copied", f"0123 c {NOW:%Y%m%dT%H%M%SZ}")
+        opened.metadata_set("conf_rbd_cache", "false")
+    with image.snapshots() as snapshots:
+        made = snapshots.create("d")
+        with image.opened(read_only=True) as opened:
+            assert {key for key, _ in opened.metadata_list()} == {
+                "backy2.snapshot/young",
+                f"backy2.snapshot/{made.name}",
+                "conf_rbd_cache",
+            }
+        snapshots.remove(made)
+        with image.opened(read_only=True) as opened:
+            assert made.name not in str(list(opened.metadata_list()))
+
+
+def test_a_restore_makes_an_image_as_the_settings_say(pool: Pool) -> None:
+    data_pool = pool.cluster.make_pool()
+    values = settings(
+        pool.cluster,
+        new_image_features=("RBD_FEATURE_LAYERING", "exclusive-lock"),
+        new_image_object_size=64 * KIB,
+        new_image_data_pool=data_pool,
+    )
+    image = Image(pool, pool.new_name())
+    request = TargetRequest(3 * MIB + 512, force=False, sparse=True)
+    with plugin.backy2_open_target(image.url, values, request) as target:
+        target.write(MIB, memoryview(b"content"))
+        target.flush()
+    with image.opened(read_only=True) as opened:
+        assert (opened.size(), opened.stat()["obj_size"]) == (3 * MIB + 512, 64 * KIB)
+        wanted = feature_bits("LAYERING", "EXCLUSIVE_LOCK", "DATA_POOL")
+        assert opened.features() == wanted
+    assert image.content()[MIB : MIB + 7] == b"content"
+
+
+def test_sparse_zeros_give_back_the_objects_of_an_old_image(pool: Pool) -> None:
+    image = pool.image(8 * MIB, order=20)
+    image.write(0, random.Random(1).randbytes(8 * MIB))
+    with image.target(TargetRequest(8 * MIB, force=True, sparse=True)) as target:
+        target.zero(MIB, 6 * MIB)
+        target.flush()
+    with image.source() as source:
+        assert list(source.allocated()) == [Extent(0, MIB), Extent(7 * MIB, MIB)]
+
+
+def test_zeros_of_a_full_image_have_their_objects(pool: Pool) -> None:
+    image = Image(pool, pool.new_name())
+    with image.target(TargetRequest(8 * MIB, force=False, sparse=False)) as target:
+        target.zero(0, 8 * MIB)
+        target.flush()
+    with image.source() as source:
+        assert list(source.allocated()) == [Extent(0, 8 * MIB)]
+
+
+def test_an_image_in_use_is_not_overwritten(pool: Pool) -> None:
+    image = pool.image(MIB)
+    request = TargetRequest(MIB, force=True, sparse=True)
+    with image.opened() as machine:
+        with pytest.raises(TargetError, match=r"in use by .*rbd status"):
+            image.target(request)
+        machine.write(b"x", 0)
+        with pytest.raises(TargetError, match="in use by"):
+            image.target(request)
+    image.target(request).close()
+
+
+def test_a_restore_says_how_to_make_room(pool: Pool) -> None:
+    image = pool.image(MIB)
+    with pytest.raises(TargetError, match=f"rbd resize --size {2 * MIB}B {pool.name}/{image.name}"):
+        image.target(TargetRequest(2 * MIB, force=True, sparse=True))
+    pool.cluster.run("rbd", "resize", "--size", f"{2 * MIB}B", f"{pool.name}/{image.name}")
+    image.target(TargetRequest(2 * MIB, force=True, sparse=True)).close()
+
+
+def test_nothing_is_restored_to_a_snapshot(pool: Pool) -> None:
+    image = pool.image(MIB)
+    image.take("monday")
+    with pytest.raises(TargetError, match="it is a snapshot"):
+        plugin.backy2_open_target(f"{image.url}@monday", settings(pool.cluster), TargetRequest(MIB, True, True))
+
+
+def test_a_pattern_names_the_images_that_match(pool: Pool, spaced_pool: Pool) -> None:
+    import rbd
+
+    values = settings(pool.cluster)
+    for name in ("vm-b", "vm-a", "VM-c", "db"):
+        rbd.RBD().create(pool.ioctx, name, MIB)
+        rbd.RBD().create(spaced_pool.ioctx, f"{name}-t", MIB)
+    assert plugin.backy2_list_sources(pool.url("vm-*"), values) == [pool.url("vm-a"), pool.url("vm-b")]
+    assert plugin.backy2_list_sources(pool.url("vm-[b-z]"), values) == [pool.url("vm-b")]
+    assert plugin.backy2_list_sources(pool.url("d?"), values) == [pool.url("db")]
+    assert plugin.backy2_list_sources(pool.url("none*"), values) == []
+    assert plugin.backy2_list_sources(spaced_pool.url("vm-*"), values) == [
+        spaced_pool.url("vm-a-t"),
+        spaced_pool.url("vm-b-t"),
+    ]
+    assert plugin.backy2_list_sources(pool.url("vm-a"), values) is None
+
+
+@pytest.mark.parametrize("pattern", ["rbd://*/image", "rbd://pool/*/image", "rbd://pool/image*@monday"])
+def test_a_pattern_elsewhere_is_refused(pool: Pool, pattern: str) -> None:
+    with pytest.raises(SourceError, match="in the place of the image only"):
+        plugin.backy2_list_sources(pattern, settings(pool.cluster))
