@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 import pytest
 
+from backy2_core.cli.main import main
 from backy2_core.config.load import load_config
 from backy2_core.plugins.discovery import DATA_BACKENDS
 from backy2_core.plugins.registry import PluginRegistry
 from backy2_plugins.data_backends.s3.options import S3Options, options_of
+from tests.support.original import unpack
+from tests.support.s3 import S3Server
 
 SECTIONS = {
     "2.9": (
@@ -100,3 +104,39 @@ def test_the_section_is_understood(tmp_path: Path, release: str) -> None:
     assert found.encoded_listings == (release != "2.13")
     assert found.region == ("eu-1" if release == "minio" else None)
     assert (found.reads, found.writes) == ((8, 8) if release == "2.13 without values" else (5, 5))
+
+
+@pytest.mark.parametrize("release", ["2917-bs65536", "213-enc-bs4096"])
+def test_an_installation_in_a_bucket_is_taken_over_where_it_stands(
+    tmp_path: Path, moto: S3Server, release: str
+) -> None:
+    original, bucket = unpack(release, tmp_path / "original"), moto.make_bucket()
+    for path in original.folder.glob("data/*/*/*.blob"):
+        moto.client().put_object(Bucket=bucket, Key=path.stem, Body=path.read_bytes())
+    host, port = moto.endpoint.removeprefix("http://").split(":")
+    keys = [
+        line for line in (original.folder / "backy.cfg").read_text().splitlines() if line.startswith("encryption_key")
+    ]
+    config = tmp_path / "backy.cfg"
+    config.write_text(
+        "\n".join(["[DEFAULTS]", f"logfile: {tmp_path}/log", "hash_function: sha512", *keys])
+        + f"""
+[MetaBackend]
+type: backy2.meta_backends.sql
+engine: sqlite:///{original.database}
+
+[DataBackend]
+type: backy2.data_backends.s3
+aws_access_key_id: {moto.access_key}
+aws_secret_access_key: {moto.secret_key}
+host: {host}
+port: {port}
+is_secure: false
+bucket_name: {bucket}
+"""
+    )
+    assert original.good
+    main(["-c", str(config), "adopt"])
+    for uid, digest in original.good.items():
+        assert main(["-c", str(config), "restore", uid, f"file://{tmp_path}/{uid}"]) == 0
+        assert hashlib.sha256((tmp_path / uid).read_bytes()).hexdigest() == digest
