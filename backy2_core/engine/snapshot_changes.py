@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from backy2_core.contracts.snapshots import Snapshot, Snapshots
 from backy2_core.engine.hints import Hints
@@ -29,7 +29,7 @@ def changes_since(snapshots: Snapshots, origin: Origin, newer: Snapshot) -> Hint
         return Hints((), digest)
     try:
         changes = snapshots.changes(older, newer)
-        extents = tidied(changes.extents, older.size_bytes, newer.size_bytes)
+        extents = tidied(changes.extents, older.size_bytes, newer.size_bytes, origin.version.geometry.block_size)
     except SourceError as error:
         if older.identity in {snapshot.identity for snapshot in snapshots.list()}:
             raise
@@ -59,21 +59,60 @@ def is_of_snapshots(digest: str) -> bool:
     return digest.startswith(_PREFIX)
 
 
-def tidied(extents: Iterable[Extent], older_bytes: int, newer_bytes: int) -> list[Extent]:
-    """The extents within the newer device, joined where they touch, with what only it reaches to.
+def tidied(extents: Iterable[Extent], older_bytes: int, newer_bytes: int, grain: int) -> list[Extent]:
+    """The extents within the newer device in whole blocks of ``grain`` bytes, with what only that one reaches to.
 
-    Those that exist and those that do not are joined apart from each other, so one may lie within another.
+    What exists grows to the borders of blocks, what does not shrinks to them, and what that leaves of it counts as existing.
+    Those of a kind are joined where they touch; one of one kind may lie within one of the other. Takes memory for each block
+    and not for each extent, of which there may be millions.
     """
-    kept: dict[bool, list[Extent]] = {True: [], False: []}
-    limit = dict.fromkeys(kept, _MERGED_AT)
-    for extent in extents:
-        side = kept[extent.exists]
-        end = min(extent.end, newer_bytes)
-        if extent.offset < end:
-            side.append(Extent(extent.offset, end - extent.offset, extent.exists))
-        if len(side) >= limit[extent.exists]:
-            side[:] = merge(side)
-            limit[extent.exists] = max(_MERGED_AT, 2 * len(side))
+    read, gone = _Ranges(), _Ranges()
+    for extent in _joined(extents):
+        start, end = extent.offset, min(extent.end, newer_bytes)
+        if start >= end:
+            continue
+        first, last = -(-start // grain) * grain, end if end == newer_bytes else end // grain * grain
+        if extent.exists or first >= last:
+            read.add(start // grain * grain, min(-(-end // grain) * grain, newer_bytes))
+            continue
+        gone.add(first, last, exists=False)
+        if start < first:
+            read.add(first - grain, first)
+        if last < end:
+            read.add(last, min(last + grain, newer_bytes))
     if newer_bytes > older_bytes:
-        kept[True].append(Extent(older_bytes, newer_bytes - older_bytes))
-    return merge(kept[True]) + merge(kept[False])
+        read.add(older_bytes // grain * grain, newer_bytes)
+    return merge(read.extents) + merge(gone.extents)
+
+
+def _joined(extents: Iterable[Extent]) -> Iterator[Extent]:
+    """The same, where one that goes on just behind the last one of its kind is told as one with that."""
+    last: Extent | None = None
+    for extent in extents:
+        if last is not None and (last.end, last.exists) == (extent.offset, extent.exists):
+            last = Extent(last.offset, last.length + extent.length, last.exists)
+            continue
+        if last is not None:
+            yield last
+        last = extent
+    if last is not None:
+        yield last
+
+
+class _Ranges:
+    """Ranges in the order in which they come, joined now and then."""
+
+    def __init__(self) -> None:
+        self.extents: list[Extent] = []
+        self._limit = _MERGED_AT
+
+    def add(self, start: int, end: int, *, exists: bool = True) -> None:
+        """Add one; where it lies within the last one or goes on behind it, as most do, that grows."""
+        last = self.extents[-1] if self.extents else None
+        if last is not None and last.offset <= start <= last.end:
+            self.extents[-1] = Extent(last.offset, max(end, last.end) - last.offset, exists)
+            return
+        self.extents.append(Extent(start, end - start, exists))
+        if len(self.extents) >= self._limit:
+            self.extents = merge(self.extents)
+            self._limit = max(_MERGED_AT, 2 * len(self.extents))

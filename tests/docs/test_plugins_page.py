@@ -124,6 +124,6 @@ def test_the_example_is_found_used_and_keeps_every_promise(shelf: Path) -> None:
 
 def _kit() -> set[str]:
     names: set[str] = set()
-    for module in ("source", "data_backend", "meta_backend", "transform", "formatter", "listener"):
+    for module in ("source", "snapshots", "data_backend", "meta_backend", "transform", "formatter", "listener"):
         names |= set(vars(importlib.import_module(f"backy2_core.testing.{module}")))
     return names

@@ -13,6 +13,7 @@ from backy2_core.engine.snapshot_changes import changes_digest, is_of_snapshots,
 from backy2_core.model.extent import Extent
 
 SIZES = st.integers(0, 60)
+GRAINS = st.sampled_from([1, 4, 10, 64])
 EXTENTS = st.lists(st.builds(Extent, st.integers(0, 80), st.integers(0, 30), st.booleans()), max_size=12)
 
 
@@ -21,23 +22,50 @@ def covered(extents):
     return {at for extent in extents for at in range(extent.offset, extent.end)}
 
 
-@given(EXTENTS, SIZES, SIZES, st.sampled_from([1, 3, 100]))
-def test_every_byte_that_was_told_is_kept_and_none_is_beyond_the_end(extents, older, newer, merged_at):
+def blocks(at, grain):
+    """The bytes of the blocks that hold these bytes."""
+    return {number for start in {n // grain * grain for n in at} for number in range(start, start + grain)}
+
+
+@given(EXTENTS, SIZES, SIZES, GRAINS, st.sampled_from([1, 3, 100]))
+def test_each_block_that_may_differ_is_read_and_no_other(extents, older, newer, grain, merged_at):
     with patch.object(snapshot_changes, "_MERGED_AT", merged_at):
-        tidy = tidied(iter(extents), older, newer)
-    for exists in (True, False):
-        told = covered(e for e in extents if e.exists is exists) & set(range(newer))
-        grown = set(range(older, newer)) if exists else set()
-        assert covered(e for e in tidy if e.exists is exists) == told | grown
+        tidy = tidied(iter(extents), older, newer, grain)
+    device = set(range(newer))
+    read = covered(e for e in tidy if e.exists)
+    gone = covered(e for e in tidy if not e.exists)
+    told = covered(e for e in extents if e.exists) & device
+    told_gone = covered(e for e in extents if not e.exists) & device
+    grown = set(range(older, newer))
+    assert read | gone <= device
+    assert told | grown <= read
+    assert gone <= told_gone
+    assert told_gone <= read | gone
+    assert read <= blocks(told | grown | (told_gone - gone) | told_gone, grain)
+    assert read == blocks(read, grain) & device
 
 
-@given(EXTENTS, SIZES, SIZES)
-def test_those_of_a_kind_ascend_and_do_not_touch(extents, older, newer):
-    tidy = tidied(iter(extents), older, newer)
+@given(EXTENTS, SIZES, SIZES, GRAINS)
+def test_those_of_a_kind_ascend_and_do_not_touch(extents, older, newer, grain):
+    tidy = tidied(iter(extents), older, newer, grain)
     for exists in (True, False):
         kind = [extent for extent in tidy if extent.exists is exists]
         assert all(extent.length for extent in kind)
         assert all(one.end < other.offset for one, other in itertools.pairwise(kind))
+
+
+@given(st.integers(0, 9), st.integers(1, 9), st.integers(0, 6))
+def test_whole_blocks_that_are_gone_are_not_read(first, count, rest):
+    size = (first + count) * 10 + rest
+    extents = [Extent(first * 10, count * 10 + rest, False)]
+    assert tidied(extents, size, size, 10) == extents
+    pieces = [Extent(at, 1, False) for at in range(first * 10, size)]
+    assert tidied(pieces, size, size, 10) == extents
+
+
+def test_millions_of_changes_take_memory_for_blocks_only():
+    changes = (Extent(at, 512) for at in range(0, 500_000 * 4096, 4096))
+    assert tidied(changes, 500_000 * 4096, 500_000 * 4096, 4 * 1024 * 1024) == [Extent(0, 500_000 * 4096)]
 
 
 @given(st.text(), st.text(), st.text(), st.text())
