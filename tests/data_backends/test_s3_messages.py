@@ -18,6 +18,7 @@ from backy2_core.plugins.registry import PluginRegistry
 from backy2_core.testing.data_backend_base import new_uid, put_new, read
 from backy2_plugins.data_backends.s3.codes import _MEANINGS
 from backy2_plugins.data_backends.s3.options import options_of
+from tests.support.ceph import Cluster
 from tests.support.s3 import LISTING, Answer, S3Server, Scripted
 
 PAGE = Path(__file__).parent.parent.parent / "docs" / "s3.md"
@@ -50,6 +51,21 @@ def test_a_wrong_key_and_a_wrong_secret(gateway: S3Server) -> None:
     assert "secret_access_key is not the one of this access key" in str(error)
     assert "falsch" not in str(error)
     assert not error.retryable
+
+
+def test_a_full_quota(ceph_with_radosgw: Cluster, gateway: S3Server) -> None:
+    names = ["--uid", "small", "--display-name", "small", "--access-key", "small", "--secret-key", "wenig-platz"]
+    ceph_with_radosgw.run("radosgw-admin", "user", "create", *names)
+    ceph_with_radosgw.run(
+        "radosgw-admin", "quota", "set", "--quota-scope=bucket", "--uid", "small", "--max-objects", "3"
+    )
+    ceph_with_radosgw.run("radosgw-admin", "quota", "enable", "--quota-scope=bucket", "--uid", "small")
+    server = S3Server(gateway.endpoint, "small", "wenig-platz")
+    with server.open(server.make_bucket()) as store, pytest.raises(DataBackendError) as caught:
+        for _ in range(10):
+            put_new(store, 300_000)
+    assert "QuotaExceeded; the quota or the server is full; raise it or make room, then continue" in str(caught.value)
+    assert not caught.value.retryable
 
 
 def test_no_keys_at_all(moto: S3Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,20 +1,27 @@
-"""The wrapper that limits how many calls run at once: never more, and no fewer where more wait."""
+"""The limits that a store has leave to set: how many calls run at once, and how many bytes pass in a second."""
 
 from __future__ import annotations
 
+import random
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
+from backy2_core.cli.main import main
 from backy2_core.errors import DataBackendError
 from backy2_core.model.blob import BlobUid
+from backy2_core.plugins.discovery import DATA_BACKENDS, OWN_DISTRIBUTION
+from backy2_core.plugins.registry import PluginRegistry
 from backy2_core.testing.data_backend_base import new_uid, put_new, read
 from backy2_core.testing.faults import FaultyDataBackend
 from backy2_core.testing.memory import MemoryDataBackend
 from backy2_core.wrappers.limited import LimitedDataBackend
 
 PATIENCE_S = 10
+MIB = 1024 * 1024
 
 
 class Crowd:
@@ -64,3 +71,36 @@ def _call(store: LimitedDataBackend, method: str, uid: BlobUid) -> None:
         store.put(new_uid(), memoryview(b"content"))
     else:
         read(store, uid)
+
+
+def test_reads_and_writes_of_every_store_of_ours_can_be_limited() -> None:
+    registry = PluginRegistry()
+    limits = {"simultaneous_reads", "simultaneous_writes", "bandwidth_read", "bandwidth_write"}
+    for entry in registry.entries:
+        if (entry.group, entry.distribution) == (DATA_BACKENDS, OWN_DISTRIBUTION) and entry.name != "null":
+            declared = {setting.name for setting in registry.settings(registry.load(DATA_BACKENDS, entry.name))}
+            assert limits <= declared, entry.name
+
+
+@pytest.mark.parametrize(("key", "how"), [("bandwidth_write", "backup"), ("bandwidth_read", "restore")])
+def test_the_rates_of_the_configuration_hold_within_a_tenth(tmp_path: Path, key: str, how: str) -> None:
+    rate, size = 4 * MIB, 10 * MIB
+    (tmp_path / "image").write_bytes(random.Random(1).randbytes(size))
+
+    def call(limit: str, *words: str) -> float:
+        """Run a command; its duration."""
+        text = (
+            f"[backy2]\nblock_size = 256k\nlogfile = {tmp_path}/log\n[data_backend]\npath = {tmp_path}/data\n{limit}\n"
+        )
+        (tmp_path / "cfg").write_text(f"{text}[meta_backend]\nengine = sqlite:///{tmp_path}/backy2.sqlite\n")
+        began = time.monotonic()
+        assert main(["-c", str(tmp_path / "cfg"), *words]) == 0
+        return time.monotonic() - began
+
+    call("", "initdb")
+    if how == "restore":
+        call("", "backup", f"file://{tmp_path}/image", "vm")
+        took_s = call(f"{key} = {rate}", "restore", "latest:vm", f"file://{tmp_path}/restored")
+    else:
+        took_s = call(f"{key} = {rate}", "backup", f"file://{tmp_path}/image", "vm")
+    assert size / took_s <= 1.1 * rate

@@ -53,6 +53,8 @@ class Bucket:
         """Make sure, once, that there is an S3 server with this bucket, and that these keys may look into it."""
         if self._closed:
             raise DataBackendError(f"the store {self.options.location} was closed")
+        if self.failures.accepted:
+            return
         with self._reaching:
             if not self.failures.accepted:
                 with self.failures.translated("look into the bucket"):
