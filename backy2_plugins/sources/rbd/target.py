@@ -46,6 +46,7 @@ class RbdTarget(Target):
             undo.callback(self._image.close)
             if not self._fresh:
                 self._check(connection, request.size_bytes)
+            self._lock()
             self._undo = undo.pop_all()
 
     @property
@@ -95,6 +96,16 @@ class RbdTarget(Target):
                 f"cannot restore to {self._url}: it is in use by {', '.join(others)}; stop or unmap what uses it (see "
                 f"`rbd status {image_path}`). A client that was killed is forgotten within half a minute"
             )
+
+    def _lock(self) -> None:
+        """Take the image's exclusive lock for as long as it is open, where it has such.
+
+        Otherwise the library takes it with the first write, and waits for ever if the cluster does not answer by then.
+        """
+        rbd = bindings.rbd()
+        with translated(TargetError, f"lock {self._url}"):
+            if self._image.features() & rbd.RBD_FEATURE_EXCLUSIVE_LOCK:
+                self._image.lock_acquire(rbd.RBD_LOCK_MODE_EXCLUSIVE)
 
     def _call(self, action: str, offset: int, function: Any, *arguments: Any) -> None:
         try:
