@@ -90,12 +90,17 @@ def main(asked: TextIO, told: TextIO) -> int:
     try:
         for window in answer(question_from(json.load(asked))):
             extents = [(extent.offset, extent.length, extent.exists) for extent in window.extents]
-            print(json.dumps({"end": window.end, "extents": extents}), file=told, flush=True)
+            _tell(told, {"end": window.end, "extents": extents})
     except BackyError as error:
-        print(json.dumps({"error": str(error), "retryable": error.retryable}), file=told, flush=True)
+        _tell(told, {"error": str(error), "retryable": error.retryable})
         return 1
-    print(json.dumps({"done": True}), file=told, flush=True)
+    _tell(told, {"done": True})
     return 0
+
+
+def _tell(told: TextIO, members: dict[str, Any]) -> None:
+    told.write(json.dumps(members) + "\n")
+    told.flush()
 
 
 def _go_to(image: Any, name: Name, point: Point) -> None:
