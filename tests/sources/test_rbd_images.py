@@ -114,7 +114,7 @@ def test_snapshots_are_made_and_removed_while_a_machine_writes(pool: Pool) -> No
         machine.write(b"y" * 100, 2 * MIB)
         machine.flush()
         newer = snapshots.create("two")
-        assert next(e.offset for e in snapshots.changes(older, newer).extents if e.exists) == 2 * MIB
+        assert any(e.offset <= 2 * MIB < e.end for e in snapshots.changes(older, newer).extents)
         snapshots.remove(older)
         assert [s.name for s in snapshots.list()] == [newer.name]
 
