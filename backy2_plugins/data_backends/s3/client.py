@@ -52,6 +52,7 @@ def make_client(options: S3Options) -> Any:
         urllib3.disable_warnings(InsecureRequestWarning)  # one line of ours says it once
         log.warning("The certificate of %s is not checked (verify_tls).", options.location)
     client.meta.events.register("before-sign.s3.DeleteObjects", _add_md5)
+    client.meta.events.register_last("before-parameter-build.s3", _follow_no_redirection)
     if not options.encoded_listings:
         client.meta.events.unregister(_LISTING, set_list_objects_encoding_type_url)
     return client
@@ -80,3 +81,8 @@ def _add_md5(request: Any, **event: Any) -> None:
     if "Content-MD5" not in request.headers:
         digest = hashlib.md5(request.body, usedforsecurity=False).digest()
         request.headers["Content-MD5"] = base64.b64encode(digest).decode()
+
+
+def _follow_no_redirection(context: Any, **event: Any) -> None:
+    """Every request would go twice, and without end where a server redirects all: the right region is to be configured."""
+    context.get("s3_redirect", {})["redirected"] = True

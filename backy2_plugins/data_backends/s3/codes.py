@@ -22,6 +22,7 @@ _KEY = Meaning("the server does not know this access key; correct access_key_id"
 _TOKEN = Meaning("the temporary keys have run out; get new ones and continue the backup")
 _DENIED = Meaning("these keys may not do that; docs/s3.md lists the rights that are needed on bucket {bucket}")
 _REGION = Meaning("the bucket is in another region; set region to {region}, and look at endpoint")
+_ELSEWHERE = Meaning("the server sends requests elsewhere; correct endpoint (is it https?) or region")
 
 _MEANINGS = {
     "NoSuchBucket": Meaning("there is no bucket {bucket}; make it, or correct bucket"),
@@ -53,7 +54,10 @@ _MEANINGS = {
     "TemporaryRedirect": _REGION,
     "AuthorizationHeaderMalformed": _REGION,
     "IllegalLocationConstraintException": _REGION,
-    "301": _REGION,
+    "301": _ELSEWHERE,
+    "302": _ELSEWHERE,
+    "307": _ELSEWHERE,
+    "308": _ELSEWHERE,
     "InvalidObjectState": Meaning("the object is archived; bring it back with the server's own means first"),
     "InvalidStorageClass": Meaning("the server has no such storage class; correct storage_class"),
     "EntityTooLarge": Meaning("the server takes no object of this size; use a smaller block_size"),

@@ -51,7 +51,7 @@ class Failures:
         """Raise :class:`DataBackendError` for whatever boto3 raises within; ``action`` says what was being done."""
         try:
             yield
-        except (boto.BotoCoreError, boto.ClientError, HTTPError, OSError, RecursionError) as error:
+        except (boto.BotoCoreError, boto.ClientError, HTTPError, OSError) as error:
             raise self.failure(action, error) from error
 
     def failure(self, action: str, error: Exception) -> DataBackendError:
@@ -78,8 +78,6 @@ class Failures:
             return f"{error}; correct bucket or prefix", False
         if isinstance(error, boto.BotoCoreError) and "arse" in type(error).__name__:
             return _FOREIGN.advice, self.accepted
-        if isinstance(error, RecursionError):  # boto3 follows redirections without end
-            return "the server sends every request elsewhere; correct endpoint (is it https?) and region", False
         return f"{error or type(error).__name__}", isinstance(error, _PASSING)
 
     def _explain_answer(self, response: Any) -> tuple[str, bool]:
