@@ -76,4 +76,5 @@ def _options(core: CoreSettings) -> Options:
         allow_clear=core.allow_clear,
         clear_base=core.clear_base,
         metadata_copies=core.metadata_copies,
+        host=core.host,
     )

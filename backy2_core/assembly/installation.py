@@ -93,7 +93,7 @@ class Installation:
 
         meta = self.meta  # first: under the embedded defaults it makes the folder of the store, too
         store = open_store(meta, self.data, self.config.type_of("data_backend"))
-        place, config = KeyPlace(meta, self.data, store), self.config
+        place, config = KeyPlace(meta, self.data, store, self.config.core.host), self.config
         return KeyRoom(place, configured_keys(config), config.makes_keys, is_sealed)
 
     @cached_property

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -118,6 +119,13 @@ CORE_SETTINGS = (
         "fraction, and ls ends with the column expire.",
         choices=("2.9", "2.13"),
     ),
+    Setting(
+        "host_name",
+        SettingType.TEXT,
+        None,
+        "What this host is called in the list of jobs and where backups of one name take turns; without it, what the system "
+        "calls it. For containers that get another name at each start.",
+    ),
     Setting("process_name", SettingType.TEXT, "backy2", "What the title of the process begins with."),
     Setting(
         "disabled_plugins",
@@ -183,6 +191,7 @@ class CoreSettings:
     metadata_copies: bool
     logfile: str
     machine_output: str
+    host: str
     process_name: str
     disabled_plugins: tuple[str, ...]
     disabled_listeners: tuple[str, ...]
@@ -216,6 +225,7 @@ def core_settings(values: Mapping[str, Any]) -> CoreSettings:
         metadata_copies=values["metadata_copies"],
         logfile=values["logfile"] or str(default_log_file()),
         machine_output=values["machine_output"],
+        host=values["host_name"] or socket.gethostname(),
         process_name=values["process_name"],
         disabled_plugins=values["disabled_plugins"],
         disabled_listeners=values["disabled_listeners"],

@@ -9,7 +9,6 @@ where a change was killed before that, it is mended when the store is opened nex
 from __future__ import annotations
 
 import os
-import socket
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -59,7 +58,7 @@ def changing_keys(place: KeyPlace, description: str) -> Iterator[KeyChange]:
 
     Raises :class:`RefusedError` where another change does not end.
     """
-    new = NewJob(JobKind.KEYS, socket.gethostname(), os.getpid(), description, LEASE_S)
+    new = NewJob(JobKind.KEYS, place.host, os.getpid(), description, LEASE_S)
     lease = Lease(place.meta, place.meta.begin_job(new), LEASE_S)
     lease.start()
     try:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+import socket
+from dataclasses import dataclass, field
 
 from backy2_core.contracts.data_backend import DataBackend
 from backy2_core.contracts.meta_backend import MetaBackend
@@ -32,6 +33,8 @@ class KeyPlace:
     meta: MetaBackend
     data: DataBackend
     store: StoreId
+    host: str = field(default_factory=socket.gethostname)
+    """What jobs that change keys are called after."""
 
     def look(self) -> Look | None:
         """The document of the store, else the copy in the database; None for a store without keys. Changes nothing.
