@@ -97,6 +97,10 @@ class DurabilitySuite(TracedBase):
     @pytest.fixture
     def traced(self, open_store: OpenStore, files: Path, tmp_path: Path) -> Trace:
         """A child puts, flushes, and handles documents."""
+        return self.trace_of(open_store, files, tmp_path / "strace")
+
+    def trace_of(self, open_store: OpenStore, files: Path, log: Path) -> Trace:
+        """A child puts, flushes, and handles documents."""
 
         def work(mark: Mark) -> None:
             with open_store() as store:
@@ -113,7 +117,7 @@ class DurabilitySuite(TracedBase):
                 store.delete_document("kit-a/b")
                 mark("deleted")
 
-        return self.trace(work, files, tmp_path / "strace")
+        return self.trace(work, files, log)
 
     def test_blobs_and_their_names_are_synced_when_the_flush_returns(self, traced: Trace) -> None:
         expect_durable(traced, "flushed", "flush returned, so its blobs must survive a power loss")

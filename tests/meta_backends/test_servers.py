@@ -20,7 +20,7 @@ from backy2_core.testing.meta_backend_base import add, begin, create
 from backy2_plugins.meta_backends import sql
 from tests.support.engines import settings_of
 from tests.support.original_tables import connected, dump
-from tests.support.servers import Server
+from tests.support.servers import PASSWORD, USER, Server
 
 INITIALISER = """
     import sys
@@ -74,6 +74,8 @@ def kill_others(url: str) -> None:
 class ServerSuite(MetaBackendSuite):
     """The tests with very many rows take half a minute on a server: they are for a long night."""
 
+    secret_texts = (PASSWORD,)
+
     @pytest.mark.soak
     def test_batches_of_a_hundred_thousand(self, meta, job, store):
         super().test_batches_of_a_hundred_thousand(meta, job, store)
@@ -89,12 +91,20 @@ class TestPostgreSQL(ServerSuite):
     def open_database(self, postgresql):
         return place_in(postgresql)
 
+    @pytest.fixture
+    def open_silent(self):
+        return lambda host, port: open_url(f"postgresql://{USER}:{PASSWORD}@{host}:{port}/backy2?connect_timeout=2")
+
 
 @pytest.mark.xdist_group("mariadb")
 class TestMariaDB(ServerSuite):
     @pytest.fixture
     def open_database(self, mariadb):
         return place_in(mariadb)
+
+    @pytest.fixture
+    def open_silent(self):
+        return lambda host, port: open_url(f"mysql://{USER}:{PASSWORD}@{host}:{port}/backy2?read_timeout=2")
 
 
 @pytest.mark.parametrize(

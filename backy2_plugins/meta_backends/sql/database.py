@@ -17,7 +17,14 @@ from sqlalchemy import URL, Connection, Engine, event, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from backy2_core.api import MetaBackendError, SchemaError, SchemaState
-from backy2_plugins.meta_backends.sql.engines import is_there, location_of, make_engine, parse_url, sqlite_path
+from backy2_plugins.meta_backends.sql.engines import (
+    is_there,
+    location_of,
+    make_engine,
+    make_server_engine,
+    parse_url,
+    sqlite_path,
+)
 from backy2_plugins.meta_backends.sql.failures import translated
 from backy2_plugins.meta_backends.sql.schema import MOVED, REVISIONS, WRITER, tables
 
@@ -170,7 +177,7 @@ def _sqlite_engine(url: URL, path: str, busy_timeout_s: float) -> Engine:
 
 
 def _server_engine(url: URL, busy_timeout_s: float) -> Engine:
-    engine = make_engine(url, isolation_level="READ COMMITTED", pool_pre_ping=True)
+    engine = make_server_engine(url, isolation_level="READ COMMITTED")
     set_up = _set_up_mariadb if url.get_backend_name() in ("mysql", "mariadb") else _set_up_postgresql
     event.listen(engine, "connect", lambda connection, record: set_up(connection, busy_timeout_s))
     return engine

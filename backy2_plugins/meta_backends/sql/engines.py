@@ -7,7 +7,7 @@ import os
 from typing import Any
 
 import sqlalchemy
-from sqlalchemy import URL, Engine
+from sqlalchemy import URL, Engine, event
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import QueuePool
 
@@ -20,6 +20,9 @@ _OUR_DRIVERS = {
     "mariadb": ("mariadb+pymysql", "pymysql"),
 }
 """What a URL that names no driver means, if that driver is installed: the library's own choices are older ones."""
+_WITH_CONNECT_TIMEOUT = ("psycopg", "psycopg2", "pymysql", "mysqldb")
+_CONNECT_S = 10
+_ANSWER_S = 3600
 _SECRET_WORDS = ("password", "passwd", "sslpassword")
 
 
@@ -61,6 +64,22 @@ def is_there(path: str) -> bool:
     except OSError as error:
         raise MetaBackendError(f"database {path} cannot be reached: {error.strerror}; check its folder") from error
     return True
+
+
+def make_server_engine(url: URL, **options: Any) -> Engine:
+    """As :func:`make_engine`, for a server: one that takes the connection and never answers is given up."""
+    engine = make_engine(url, pool_pre_ping=True, **options)
+    event.listen(engine, "do_connect", _give_up_in_time)
+    return engine
+
+
+def _give_up_in_time(dialect: Any, record: Any, arguments: Any, parameters: Any) -> None:
+    # What the URL says goes first.
+    if dialect.driver in _WITH_CONNECT_TIMEOUT:
+        parameters.setdefault("connect_timeout", _CONNECT_S)
+    if dialect.driver == "pymysql":
+        # Its time for connecting ends before the server has said its first word; a migration may take long.
+        parameters.setdefault("read_timeout", _ANSWER_S)
 
 
 def make_engine(url: URL, **options: Any) -> Engine:

@@ -99,7 +99,9 @@ def _postgresql_reason(error: BaseException | None) -> str:
 
 def _is_unreachable(error: BaseException | None) -> bool:
     """Whether PostgreSQL's driver failed before it was connected: then its errors have no state, whatever the server said."""
-    return type(error).__name__ == "OperationalError" and getattr(error, "sqlstate", "") is None
+    # By name, since the driver need not be installed; a connection that took too long is a kind of its own beneath it.
+    named = any(kind.__name__ == "OperationalError" for kind in type(error).__mro__)
+    return named and getattr(error, "sqlstate", "") is None
 
 
 def _sqlite_kind(error: BaseException | None) -> str:

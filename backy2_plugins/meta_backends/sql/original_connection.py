@@ -11,7 +11,14 @@ from sqlalchemy import URL, Connection, Engine, event
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from backy2_core.api import MetaBackendError
-from backy2_plugins.meta_backends.sql.engines import is_there, location_of, make_engine, parse_url, sqlite_path
+from backy2_plugins.meta_backends.sql.engines import (
+    is_there,
+    location_of,
+    make_engine,
+    make_server_engine,
+    parse_url,
+    sqlite_path,
+)
 from backy2_plugins.meta_backends.sql.failures import translated
 
 _BEGIN = {
@@ -58,7 +65,7 @@ def reading(engine: Engine, location: str) -> Iterator[Connection]:
 
 
 def _server_engine(url: URL) -> Engine:
-    engine = make_engine(url, pool_pre_ping=True)
+    engine = make_server_engine(url)
     if engine.dialect.name not in _BEGIN:
         raise MetaBackendError(
             f"database {location_of(url)} is none that can be read; expected one of SQLite, PostgreSQL or MariaDB"
