@@ -20,6 +20,7 @@ from backy2_core.contracts.data_backend import DataBackend
 from backy2_core.engine.backup import backup
 from backy2_core.engine.cleanup import cleanup
 from backy2_core.engine.context import Engine
+from backy2_core.engine.hints import parse_hints
 from backy2_core.engine.lookup import get_version
 from backy2_core.engine.requests import BackupRequest, CleanupRequest, RestoreRequest, ScrubRequest
 from backy2_core.engine.restore import restore
@@ -91,8 +92,9 @@ def _open_store(job: Job) -> DataBackend:
     return store
 
 
-def _backup(engine: Engine, **arguments: Any) -> dict[str, Any]:
-    return {"uid": backup(engine, BackupRequest(**arguments)).version.uid}
+def _backup(engine: Engine, *, hints: str | None = None, **arguments: Any) -> dict[str, Any]:
+    request = BackupRequest(**arguments, hints=None if hints is None else parse_hints(hints))
+    return {"uid": backup(engine, request).version.uid}
 
 
 def _restore(engine: Engine, **arguments: Any) -> dict[str, Any]:

@@ -16,6 +16,7 @@ import pytest
 
 import backy2_plugins.data_backends.file as file_store
 from backy2_core.engine.backup import backup
+from backy2_core.engine.hints import parse_hints
 from backy2_core.engine.requests import BackupRequest
 from backy2_core.engine.store import FORMAT
 from backy2_core.model import segment
@@ -52,7 +53,7 @@ def made(tmp_path: Path) -> tuple[Path, str, bytes]:
         base = backup(engine, BackupRequest(f"file://{image}", "vm")).version
     changed = first[: 3 * BLOCK] + random_bytes(BLOCK) + first[4 * BLOCK :] + repeated
     image.write_bytes(changed)
-    hints = f'[{{"offset": {3 * BLOCK}, "length": 1, "exists": true}}]'
+    hints = parse_hints(f'[{{"offset": {3 * BLOCK}, "length": 1, "exists": true}}]')
     with folder_engine(tmp_path, sanity_check_blocks=200) as engine:
         request = BackupRequest(f"file://{image}", "vm", base=base.uid, hints=hints)
         version = backup(engine, request).version
