@@ -40,7 +40,7 @@ class SourceSuite(SourceTrouble):
     def test_the_size_is_that_of_the_content(self, source: Source, content: bytes) -> None:
         assert source.size_bytes == len(content)
 
-    def test_the_whole_isread(self, source: Source, content: bytes) -> None:
+    def test_the_whole_is_read(self, source: Source, content: bytes) -> None:
         assert read(source, 0, len(content)) == content
 
     @pytest.mark.parametrize("piece", [512, 4096, 65536, 100_003, 1024 * 1024])
@@ -57,7 +57,7 @@ class SourceSuite(SourceTrouble):
             length = draw.randrange(1, min(70_000, len(content) - offset) + 1)
             assert read(source, offset, length) == content[offset : offset + length]
 
-    def test_the_last_byte_isread(self, source: Source, content: bytes) -> None:
+    def test_the_last_byte_is_read(self, source: Source, content: bytes) -> None:
         assert read(source, len(content) - 1, 1) == content[-1:]
 
     def test_only_the_buffer_is_written_to(self, source: Source, content: bytes) -> None:
