@@ -25,11 +25,12 @@ class Change:
 class Image:
     """The file, and what it must hold. ``age`` grows with each change; ``changes[n]`` made age ``n`` to ``n + 1``."""
 
-    def __init__(self, path: Path, rng: random.Random) -> None:
+    def __init__(self, path: Path, rng: random.Random, most_bytes: int = MOST_BYTES) -> None:
         self.path = path
         self.content = bytearray()
         self.changes: list[Change] = []
         self._rng = rng
+        self._most_bytes = most_bytes
         path.write_bytes(b"")
         self.grow()
         self.write()
@@ -72,7 +73,7 @@ class Image:
 
     def grow(self) -> None:
         """Grow by a hole, to a size that often ends inside a block."""
-        old, new = len(self.content), self._size(len(self.content), MOST_BYTES)
+        old, new = len(self.content), self._size(len(self.content), self._most_bytes)
         os.truncate(self.path, new)
         self.content.extend(bytes(new - old))
         self._note(old, bytes(new - old), exists=False)

@@ -18,6 +18,7 @@ from backy2_core.errors import SourceError
 from backy2_core.model.version import VersionState
 from tests.model.exchange import check, export_and_import, import_elsewhere
 from tests.model.harm import damage
+from tests.model.places import Place, in_folder
 from tests.model.world import EVERY, World
 from tests.support.engines import make_engine
 
@@ -30,16 +31,18 @@ class ModelError(AssertionError):
     """Engine and model disagree; says how to see it again."""
 
 
-def walk(seed: int, steps: int, show: Callable[[int, Counter[str]], None] = lambda step, done: None) -> Counter[str]:
-    """Take ``steps`` steps; returns how often each thing was done. Raises :class:`ModelError`."""
+def walk(seed: int, steps: int, make_place: Callable[[Path], Place] = in_folder) -> Counter[str]:
+    """Take ``steps`` steps; returns how often each thing was done. Raises :class:`ModelError`.
+
+    ``make_place`` is given the folder of the world.
+    """
     rng = random.Random(seed)
     folder_of = MEMORY if MEMORY.is_dir() else None
     with tempfile.TemporaryDirectory(prefix="backy2-model-", dir=folder_of) as folder:
-        world = World(Path(folder), rng)
+        world = World(Path(folder), rng, make_place(Path(folder)))
         try:
             for number in range(1, steps + 1):
                 _take(world, seed, number)
-                show(number, world.done)
             _compare_all(world)
         finally:
             world.close()
@@ -56,8 +59,8 @@ def _take(world: World, seed: int, number: int) -> None:
             _compare_all(world)
     except Exception as error:
         raise ModelError(
-            f"step {number} ({step.__name__.strip('_')}) of seed {seed}: {error!r}; after {dict(world.done)}. See it again"
-            f" with: python -m tests.model.soak --seed {seed} --steps {number}"
+            f"step {number} ({step.__name__.strip('_')}) of seed {seed}: {error!r}; after {dict(world.done)}. In a folder see"
+            f" it again with: python -m tests.model.soak --seed {seed} --steps {number}"
         ) from error
 
 

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import json
 import random
-import sqlite3
 from collections import Counter
-from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -23,7 +21,8 @@ from backy2_core.model.segment import blob_ids
 from backy2_core.model.version import VersionFilter, VersionState
 from backy2_core.testing.faults import FaultyDataBackend
 from tests.model.image import Change, Image
-from tests.support.engines import make_engine, open_database, open_folder_store
+from tests.model.places import Place
+from tests.support.engines import make_engine
 
 EVERY = VersionFilter(states=frozenset(VersionState) - {VersionState.PURGED})
 NAMES = ("one", "two")
@@ -46,17 +45,18 @@ class World:
 
     folder: Path
     rng: random.Random
+    place: Place
     kept: dict[str, Kept] = field(default_factory=dict)
     done: Counter[str] = field(default_factory=Counter)
 
     def __post_init__(self) -> None:
-        self.image = Image(self.folder / "image", self.rng)
+        self.image = Image(self.folder / "image", self.rng, self.place.most_bytes)
         self.open()
 
     def open(self) -> None:
         """Open database and store, as a new process would."""
-        self.meta = open_database(self.folder)
-        self.data = FaultyDataBackend(open_folder_store(self.folder))
+        self.meta = self.place.open_meta()
+        self.data = FaultyDataBackend(self.place.open_data())
 
     def close(self) -> None:
         """Close database and store."""
@@ -67,7 +67,7 @@ class World:
         """An engine with other options now and then."""
         if self.rng.random() < 0.4:
             options = {
-                "block_size": self.rng.choice([512, 512, 1024, 16384]),
+                "block_size": self.rng.choice(self.place.block_sizes),
                 "hash_function": self.rng.choice(["blake3", "sha256", "sha512"]),
                 "deduplication": self.rng.random() < 0.8,
                 "buffer_bytes": self.rng.choice([1, 65536, 2**24]),
@@ -234,10 +234,7 @@ class World:
 
     def records(self) -> set[str]:
         """Uids of the blob records."""
-        with closing(sqlite3.connect(self.folder / "meta.sqlite")) as connection:
-            names = [row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
-            table = next(name for name in names if name.endswith("blobs"))
-            return {row[0] for row in connection.execute(f"SELECT uid FROM {table}")}
+        return self.place.records()
 
     def referenced(self) -> set[str]:
         """Uids of the blobs that a map refers to."""
