@@ -69,6 +69,7 @@ COMMANDS = {
     "plugins_enable": "PluginsEnable",
     "move-metadata": "MoveMetadata",
     "plugins_list": "PluginsList",
+    "plugins_new": "PluginsNew",
     "plugins_show": "PluginsShow",
     "protect": "Protect",
     "recover": "Recover",
@@ -113,7 +114,7 @@ setup(
     license_files=["LICENSE"],
     python_requires=">=3.11",
     packages=find_packages(include=["backy2_core", "backy2_core.*", "backy2_plugins", "backy2_plugins.*"]),
-    package_data={"backy2_core": ["py.typed"], "backy2_plugins": ["py.typed"]},
+    package_data={"backy2_core": ["py.typed", "cli/skeletons/**/*.in"], "backy2_plugins": ["py.typed"]},
     zip_safe=False,
     install_requires=REQUIRED,
     extras_require={

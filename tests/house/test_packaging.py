@@ -38,6 +38,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_wheel_holds_every_module_the_type_markers_and_the_licence(wheel: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
     expected = {str(module) for module in modules()} | {f"{package}/py.typed" for package in PACKAGES}
+    expected |= {str(path.relative_to(ROOT)) for path in (ROOT / "backy2_core/cli/skeletons").rglob("*.in")}
     assert expected <= set(names)
     assert any(name.endswith("/LICENSE") for name in names)
     assert {name.partition("/")[0] for name in names} == {*PACKAGES, f"backy2-{backy2_core.__version__}.dist-info"}
