@@ -24,7 +24,8 @@ class Gateway:
         self._names = itertools.count(1)
         self.endpoint = f"http://{HOST}:{self._port}"
         options: Sequence[str | Path] = ("--conf", conf, "--name", "client.admin", "--log-file", folder / "radosgw.log")
-        frontend = f"beast endpoint={HOST}:{self._port}"
+        # Else the end of each small answer waits 40 ms for the client to acknowledge its beginning.
+        frontend = f"beast endpoint={HOST}:{self._port} tcp_nodelay=1"
         command = ["radosgw", "-f", *options, "--rgw-frontends", frontend, "--rgw-data", folder]
         self._daemon = Daemon(starter, command, folder / "radosgw.out")
         names = ["--uid", "keeper", "--display-name", "keeper"]
