@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import mmap
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -21,6 +22,9 @@ from backy2_core.testing.data_backend_base import (
 )
 
 MIB = 1024 * 1024
+MORE_THAN_A_PAGE = 1030
+"""Many services list and delete at most a thousand at a time."""
+PUTTING_THREADS = 8
 
 
 class BlobPromises(PromiseBase):
@@ -122,6 +126,12 @@ class BlobPromises(PromiseBase):
         with pytest.raises(BlobNotFoundError, match=uid):
             store.stored_size(uid)
 
+    def test_a_missing_blob_will_be_missing_later_too(self, store: DataBackend) -> None:
+        for call in (lambda: read(store, new_uid()), lambda: store.stored_size(new_uid())):
+            with pytest.raises(BlobNotFoundError) as raised:
+                call()
+            assert not raised.value.retryable, "the store answered: not retryable"
+
     def test_a_blob_longer_than_the_buffer_is_damaged(self, readable: DataBackend) -> None:
         uid = put_new(readable, 1000)
         readable.flush()
@@ -146,6 +156,21 @@ class BlobPromises(PromiseBase):
             read(readable, gone)
         assert gone not in listed(readable)
         assert read(readable, stays) == content_of(stays, 1000)
+
+    def test_a_blob_that_was_read_is_gone_when_it_was_deleted(self, readable: DataBackend) -> None:
+        uid = put_new(readable)
+        readable.flush()
+        assert (len(read(readable, uid)), readable.stored_size(uid)) == (1000, 1000)
+        readable.delete([uid])
+        for call in (lambda: read(readable, uid), lambda: readable.stored_size(uid)):
+            with pytest.raises(BlobNotFoundError):
+                call()
+
+    def test_deleting_goes_on_behind_what_is_not_there(self, readable: DataBackend) -> None:
+        uids = [put_new(readable) for _ in range(3)]
+        readable.flush()
+        readable.delete([new_uid(), uids[0], new_uid(), uids[1], uids[1], uids[2]])
+        assert not set(uids) & listed(readable).keys(), "a blob stayed behind one that is not there"
 
     def test_a_blob_deleted_before_the_flush_does_not_come_back(self, readable: DataBackend) -> None:
         gone, stays = put_new(readable), put_new(readable)
@@ -179,6 +204,26 @@ class BlobPromises(PromiseBase):
                 put_new(readable)
                 readable.flush()
         assert sorted(uid for uid in seen if uid in stay) == sorted(stay)
+
+    def test_a_blob_that_is_deleted_as_it_is_listed_hides_no_other(self, readable: DataBackend) -> None:
+        mine = {put_new(readable) for _ in range(60)}
+        readable.flush()
+        seen: list[BlobUid] = []
+        for row in readable.list_blobs():
+            seen.append(row.uid)
+            if row.uid in mine and len(seen) % 2:
+                readable.delete([row.uid])
+        assert sorted(uid for uid in seen if uid in mine) == sorted(mine)
+
+    def test_more_blobs_than_a_page_are_listed_once_and_deleted_in_one_call(self, readable: DataBackend) -> None:
+        uids = [new_uid() for _ in range(MORE_THAN_A_PAGE)]
+        with ThreadPoolExecutor(PUTTING_THREADS) as pool:
+            list(pool.map(lambda uid: put(readable, uid, b""), uids))
+        readable.flush()
+        found = listed(readable)
+        assert set(uids) <= found.keys(), f"of {len(uids)} blobs not all were listed"
+        readable.delete(uids)
+        assert not set(uids) & listed(readable).keys(), f"of {len(uids)} blobs not all were deleted"
 
     def test_two_listings_do_not_disturb_each_other(self, readable: DataBackend) -> None:
         uids = {put_new(readable) for _ in range(30)}

@@ -11,6 +11,8 @@ import pytest
 from backy2_core.contracts.data_backend import DataBackend
 from backy2_core.testing.data_backend_base import OpenStore, PromiseBase, listed, put_new
 
+MORE_THAN_A_PAGE = 1030
+"""Many services list at most a thousand at a time."""
 LONGEST = "y" * 90 + "/" + "z" * 90
 """With the folder before it just below 200 characters."""
 
@@ -91,6 +93,33 @@ class DocumentPromises(PromiseBase):
         assert len(list(store.list_documents(folder))) == 4, "a document was listed twice, or not at all"
         assert set(store.list_documents(folder)) <= set(store.list_documents("")), "the empty prefix means all"
 
+    def test_the_beginning_of_a_name_is_no_pattern_and_stands_at_the_beginning(
+        self, store: DataBackend, folder: str
+    ) -> None:
+        names = {folder + name for name in ("a.b", "axb", "a-b", "aa", folder + "a.b")}
+        for name in names:
+            store.write_document(name, b"")
+        assert list(store.list_documents(folder + "a.b")) == [folder + "a.b"]
+        assert set(store.list_documents(folder + "a")) == names - {folder + folder + "a.b"}
+
+    def test_a_document_that_is_deleted_as_it_is_listed_hides_no_other(self, store: DataBackend, folder: str) -> None:
+        names = {f"{folder}{number}" for number in range(40)}
+        for name in names:
+            store.write_document(name, b"")
+        seen = []
+        for name in store.list_documents(folder):
+            seen.append(name)
+            if len(seen) % 2:
+                store.delete_document(name)
+        assert sorted(seen) == sorted(names)
+
+    def test_more_documents_than_a_page_are_listed_once(self, store: DataBackend, folder: str) -> None:
+        names = [f"{folder}{number}" for number in range(MORE_THAN_A_PAGE)]
+        with ThreadPoolExecutor(8) as pool:
+            list(pool.map(lambda name: store.write_document(name, b""), names))
+            assert sorted(store.list_documents(folder)) == sorted(names)
+            list(pool.map(store.delete_document, names))
+
     def test_documents_beside_which_others_come_and_go_are_listed_once(self, store: DataBackend, folder: str) -> None:
         stay = sorted(f"{folder}stay/{number}" for number in range(30))
         for name in stay:
@@ -125,6 +154,12 @@ class DocumentPromises(PromiseBase):
         assert list(store.list_documents(folder)) == []
         assert store.create_document(folder + "a", b"2")
 
+    def test_documents_whose_names_begin_alike_stay_when_one_is_deleted(self, store: DataBackend, folder: str) -> None:
+        for name in ("a", "ab", "a.b"):
+            store.write_document(folder + name, b"1")
+        store.delete_document(folder + "a")
+        assert set(store.list_documents(folder)) == {folder + "ab", folder + "a.b"}
+
     def test_deleting_a_missing_document_is_no_error(self, store: DataBackend, folder: str) -> None:
         store.delete_document(folder + "missing")
 
@@ -137,6 +172,17 @@ class DocumentPromises(PromiseBase):
         assert all("/" not in found for found in listed(readable))
         readable.delete([uid])
         assert readable.read_document(folder + uid) == b"a document"
+
+    def test_what_others_did_to_a_document_is_seen(
+        self, persistent: DataBackend, open_store: OpenStore, folder: str
+    ) -> None:
+        with open_store() as second:
+            persistent.write_document(folder + "a", b"1")
+            assert (persistent.read_document(folder + "a"), second.read_document(folder + "a")) == (b"1", b"1")
+            second.write_document(folder + "a", b"2")
+            assert persistent.read_document(folder + "a") == b"2", "what was known of the document was kept"
+            second.delete_document(folder + "a")
+            assert persistent.read_document(folder + "a") is None
 
     def test_documents_are_seen_by_others_without_a_flush(
         self, persistent: DataBackend, open_store: OpenStore, folder: str

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import TypeVar
 
 import pytest
 
@@ -21,6 +22,7 @@ from backy2_core.testing.data_backend_base import (
 )
 from backy2_core.testing.outage import Outage, SilentServer, failing_within, failure_of
 
+T = TypeVar("T")
 OpenSilent = Callable[[str, int], DataBackend]
 ASSERTIONS = (BlobNotFoundError, BlobExistsError, BlobDamagedError)
 DOCUMENT, MADE, MISSING = "kit-outage/there", "kit-outage/made", "kit-outage/missing"
@@ -131,6 +133,54 @@ class OutagePromises(PromiseBase):
             with open_store() as after:
                 self.expect_working(after, uid)
 
+    @pytest.mark.usefixtures("tidy")
+    def test_what_was_made_durable_or_deleted_in_an_outage_was(
+        self, readable: DataBackend, open_store: OpenStore, struck: tuple[BlobUid, Outage]
+    ) -> None:
+        outage, late = struck[1], put_new(readable)
+        outage.begin()
+        flushed = self.succeeds(readable, readable.flush, outage)
+        deleted = self.succeeds(readable, lambda: readable.delete_document(DOCUMENT), outage)
+        outage.end()
+        if readable.capabilities.persistent:
+            with open_store() as after:
+                assert not flushed or late in listed(after), "flush went through in an outage, and the blob is missing"
+                assert not deleted or after.read_document(DOCUMENT) is None, "a document was deleted, and is there"
+
+    @pytest.mark.usefixtures("tidy")
+    def test_an_error_in_an_outage_says_what_cannot_be_reached(
+        self, readable: DataBackend, struck: tuple[BlobUid, Outage]
+    ) -> None:
+        uid, outage = struck
+        outage.begin()
+        calls: dict[str, Callable[[], object]] = {
+            uid: lambda: readable.stored_size(uid),
+            MISSING: lambda: readable.read_document(MISSING),
+            readable.location: lambda: list(readable.list_blobs()),
+        }
+        for name, call in calls.items():
+            failure = failure_of(call, self.patience_s, DataBackendError)
+            told = (name, readable.location)
+            assert failure is None or any(word in str(failure) for word in told), f"expected {told} in {failure!r}"
+
+    @pytest.mark.usefixtures("tidy")
+    def test_a_listing_goes_on_after_an_outage(self, readable: DataBackend, struck: tuple[BlobUid, Outage]) -> None:
+        uid, outage = struck
+        if not readable.capabilities.resumes_listings or not outage.retryable:
+            pytest.skip("declares resumes_listings=False, or an outage that does not pass")
+        uids = {uid, *(put_new(readable, 10) for _ in range(5))}
+        readable.flush()
+        readable.write_document(MADE, b"made")
+        blobs, documents = readable.list_blobs(), readable.list_documents("")
+        outage.begin()
+        first_blobs = self.listed_before_it_failed(readable, blobs, outage)
+        first_documents = self.listed_before_it_failed(readable, documents, outage)
+        outage.end()
+        found = [row.uid for row in [*first_blobs, *blobs]]
+        assert sorted(u for u in found if u in uids) == sorted(uids), "a listing of blobs did not go on where it failed"
+        names = [*first_documents, *documents]
+        assert sorted(set(names) & {DOCUMENT, MADE}) == [MADE, DOCUMENT], "a listing of documents did not go on"
+
     def test_a_server_that_never_answers_is_given_up(self, open_silent: OpenSilent | None) -> None:
         if open_silent is None:
             pytest.skip("declares no fixture open_silent")
@@ -150,6 +200,12 @@ class OutagePromises(PromiseBase):
         assert read(store, later) == content_of(later, 1000)
         assert {uid, later} <= listed(store).keys()
         assert store.read_document(MISSING) is None
+
+    def listed_before_it_failed(self, store: DataBackend, rows: Iterator[T], outage: Outage) -> list[T]:
+        """What a listing yields in an outage; it may fail only with an error that the contract allows."""
+        found: list[T] = []
+        self.succeeds(store, lambda: found.extend(rows), outage)
+        return found
 
     def expect_failure(self, store: DataBackend, call: Callable[[], object], outage: Outage) -> None:
         """A call about what is not there cannot know that, and must fail."""

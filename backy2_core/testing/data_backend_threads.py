@@ -65,6 +65,19 @@ class ThreadPromises(PromiseBase):
 
         _at_once([put_and_flush] * THREADS)
 
+    def test_one_thread_flushes_what_another_put(self, persistent: DataBackend, open_store: OpenStore) -> None:
+        with ThreadPoolExecutor(1) as another:
+            uid = another.submit(put_new, persistent).result()
+        persistent.flush()
+        with open_store() as second:
+            assert read(second, uid) == content_of(uid, 1000)
+
+    def test_many_threads_delete_at_once(self, readable: DataBackend) -> None:
+        lists = [[put_new(readable, 10) for _ in range(10)] for _ in range(THREADS)]
+        readable.flush()
+        _at_once([functools.partial(readable.delete, uids) for uids in lists])
+        assert not {uid for uids in lists for uid in uids} & listed(readable).keys()
+
     def test_a_uid_put_by_many_threads_is_taken_once(self, readable: DataBackend) -> None:
         if not self.refuses_existing:
             pytest.skip("the suite says refuses_existing=False")

@@ -68,6 +68,14 @@ class FormatterSuite:
         for text in ("uid-one", "name-one", "4194304", "uid-two", "wide-", "uid-three", "uid-four", "2.5"):
             assert text in written
 
+    def test_the_last_column_is_written_too(self, formatter: Formatter) -> None:
+        written = _list(formatter, [("uid-one", "name-one", 1, "last-one"), ("uid-two", "name-two", 2, "last-two")])
+        assert "last-one" in written
+        assert "last-two" in written
+
+    def test_the_last_value_of_a_record_is_written_too(self, formatter: Formatter) -> None:
+        assert "last-one" in _record(formatter, ("uid-one", "name-one", 1, "last-one"))
+
     def test_rows_are_written_in_their_order(self, formatter: Formatter) -> None:
         written = _list(formatter, ROWS)
         places = [written.index(str(row[0])) for row in ROWS]

@@ -103,6 +103,14 @@ class ChangesPromises(SnapshotsBase):
         assert not isinstance(remarks, str)
         assert all(isinstance(remark, str) and remark for remark in remarks)
 
+    def test_changes_come_one_by_one(self, subject: SnapshotsSubject, snapshots: Snapshots) -> None:
+        older = snapshots.create(MARKS[0])
+        subject.write(0, b"new")
+        extents = snapshots.changes(older, snapshots.create(MARKS[1])).extents
+        assert iter(extents) is extents, "expected an iterator, since there may be many changes"
+        assert list(extents)
+        assert list(extents) == []
+
     @pytest.mark.parametrize("which", [0, 1])
     def test_changes_of_one_that_is_gone_are_an_error(
         self, subject: SnapshotsSubject, snapshots: Snapshots, which: int

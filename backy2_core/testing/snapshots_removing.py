@@ -71,6 +71,17 @@ class RemovingPromises(SnapshotsBase):
             snapshots.remove(made)
         assert list(snapshots.list()) == [made]
 
+    def test_a_refusal_names_the_device(self, subject: SnapshotsSubject, snapshots: Snapshots) -> None:
+        subject.take("theirs")
+        kept = [listed(snapshots, "theirs")]
+        if subject.hold is not None:
+            kept.append(snapshots.create(MARKS[0]))
+            subject.hold(kept[1].name)
+        for snapshot in kept:
+            with pytest.raises(SourceError) as raised:
+                snapshots.remove(snapshot)
+            assert snapshot.url in str(raised.value), f"expected {snapshot.url} in the message, not only {raised.value}"
+
     def test_the_content_of_the_others_stays_when_one_is_removed(
         self, subject: SnapshotsSubject, snapshots: Snapshots
     ) -> None:

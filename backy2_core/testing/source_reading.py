@@ -77,6 +77,14 @@ class SourceSuite(SourceTrouble):
             raise AssertionError("a view of the caller's buffer was kept behind read_into") from error
         assert read(source, 0, 1000) == content[:1000]
 
+    def test_no_view_of_the_buffer_is_kept(self, source: Source) -> None:
+        buffer = bytearray(1000)
+        source.read_into(0, memoryview(buffer))
+        try:
+            buffer.extend(b"resizing fails while somebody holds a view")
+        except BufferError as error:
+            raise AssertionError("a view of the caller's buffer was kept behind read_into") from error
+
     def test_reading_beyond_the_end_is_an_error_and_no_zeros(
         self, source: Source, content: bytes, subject: SourceSubject
     ) -> None:
@@ -116,6 +124,18 @@ class SourceSuite(SourceTrouble):
             read(source, extent.offset, min(extent.length, 1000))
             second.append(extent)
         assert first == second
+
+    def test_reading_elsewhere_leaves_no_allocated_range_out(self, source: Source, content: bytes) -> None:
+        first, second = list(source.allocated()), []
+        for extent in source.allocated():
+            for offset in (0, len(content) - 1):
+                read(source, offset, 1)
+            second.append(extent)
+        assert first == second
+
+    def test_allocated_ranges_come_one_by_one(self, source: Source) -> None:
+        ranges = source.allocated()
+        assert iter(ranges) is ranges, "expected an iterator, since there may be many ranges"
 
     def test_the_identity_stays_as_long_as_the_content(self, source: Source, subject: SourceSubject) -> None:
         before = source.identity

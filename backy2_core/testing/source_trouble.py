@@ -9,6 +9,7 @@ import pytest
 
 from backy2_core.contracts.source import Source
 from backy2_core.errors import SourceError
+from backy2_core.testing.leftovers import expect_nothing_left
 from backy2_core.testing.outage import SilentServer, failing_within
 
 ODD_NAMES = (
@@ -104,6 +105,22 @@ class SourceTrouble:
             expect_url(raised.value, subject)
             with pytest.raises(SourceError):
                 read(source, size // 2 - 500, 1000)
+
+    def test_the_identity_is_that_of_the_opening(self, subject: SourceSubject) -> None:
+        if subject.cut is None:
+            pytest.skip("the subject has no cut")
+        with subject.open() as source:
+            before = source.identity
+            subject.cut()
+            assert source.identity == before, "the identity is fixed when the source is opened"
+
+    def test_opening_again_and_again_leaves_nothing_behind(self, subject: SourceSubject) -> None:
+        def use() -> None:
+            with subject.open() as source:
+                read(source, 0, 1)
+                next(iter(source.allocated()), None)
+
+        expect_nothing_left(use)
 
     @pytest.mark.parametrize("name", ODD_NAMES)
     def test_a_device_of_an_odd_name_is_read(self, subject: SourceSubject, name: str) -> None:

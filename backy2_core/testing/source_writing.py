@@ -11,6 +11,7 @@ import pytest
 
 from backy2_core.contracts.source import Target, TargetRequest
 from backy2_core.errors import BackyError, TargetError
+from backy2_core.testing.leftovers import expect_nothing_left
 from backy2_core.testing.outage import Outage, SilentServer, failing_within, failure_of
 
 THREADS = 8
@@ -174,12 +175,23 @@ class TargetSuite:
     def test_what_is_larger_than_needed_is_taken(self, subject: TargetSubject, request_new: TargetRequest) -> None:
         content = _content(subject.size_bytes)
         _restore(subject, request_new, content)
-        half = subject.size_bytes // 2
+        half, before = subject.size_bytes // 2, subject.read() if subject.read else b""
         with subject.open(TargetRequest(half, force=True, sparse=request_new.sparse)) as target:
             target.write(0, memoryview(bytes(half)))
             target.flush()
         if subject.read is not None:
             assert subject.read()[:half] == bytes(half)
+            assert subject.read()[half:] == before[half:], "bytes beyond the size that was asked for were changed"
+
+    def test_opening_again_and_again_leaves_nothing_behind(self, subject: TargetSubject) -> None:
+        subject.open(TargetRequest(subject.size_bytes, force=not subject.creates, sparse=True)).close()
+
+        def use() -> None:
+            with subject.open(TargetRequest(subject.size_bytes, force=True, sparse=True)) as target:
+                target.write(0, memoryview(b"content"))
+                target.flush()
+
+        expect_nothing_left(use)
 
     def test_flushing_and_closing_twice_does_nothing(self, subject: TargetSubject, request_new: TargetRequest) -> None:
         target = subject.open(request_new)

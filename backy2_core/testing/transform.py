@@ -198,6 +198,42 @@ class TransformSuite:
             buffer[:] = bytes(len(buffer))
             assert bytes(clear) == block
 
+    def test_what_was_opened_does_not_change_when_more_is_opened(self, make: MakeTransform) -> None:
+        transform, blocks = make(None), [BLOCKS["text"], BLOCKS["random"], BLOCKS["zeros"]]
+        opened = []
+        for block in blocks:
+            sealed = _seal(transform, block)
+            clear = memoryview(block) if sealed is None else transform.unseal(sealed.data, sealed.envelope, len(block))
+            opened.append(clear)
+        assert [bytes(clear) for clear in opened] == blocks, "a later block was opened into the bytes of an earlier one"
+
+    def test_opening_keeps_no_view(self, make: MakeTransform, block: bytes) -> None:
+        transform = make(None)
+        sealed = _seal(transform, block)
+        if sealed is not None:
+            buffer = bytearray(sealed.data)
+            transform.unseal(memoryview(buffer), sealed.envelope, len(block))
+            try:
+                buffer.extend(b"resizing fails while somebody holds a view")
+            except BufferError as error:
+                raise AssertionError("a view of the caller's buffer was kept behind unseal") from error
+
+    def test_the_key_does_not_change(self, make: MakeTransform) -> None:
+        transform = make(None)
+        before = transform.key
+        _seal(transform, BLOCKS["text"])
+        assert transform.key == before
+
+    def test_errors_hold_no_secret(self, make: MakeTransform, block: bytes) -> None:
+        if not self.secret_texts:
+            pytest.skip("the suite names no secret_texts")
+        transform = make(None)
+        sealed = _seal(transform, block)
+        if sealed is not None:
+            with pytest.raises(REFUSALS) as raised:
+                transform.unseal(sealed.data[: len(sealed.data) // 2], sealed.envelope, len(block))
+            assert not any(secret in f"{raised.value} {raised.value!r}" for secret in self.secret_texts)
+
     def test_a_result_larger_than_the_bound_is_refused(self, make: MakeTransform) -> None:
         transform = make(None)
         for block in BLOCKS.values():

@@ -14,9 +14,10 @@ import logging
 import random
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import TypeVar
 
-from backy2_core.contracts.data_backend import DataBackend, StoredBlob
+from backy2_core.contracts.data_backend import DataBackend, DataCapabilities, StoredBlob
 from backy2_core.errors import BlobDamagedError, BlobExistsError, BlobNotFoundError, BlobsKeptError, DataBackendError
 from backy2_core.model.blob import BlobUid
 from backy2_core.wrappers.forwarding import ForwardingDataBackend
@@ -54,6 +55,11 @@ class RetryingDataBackend(ForwardingDataBackend):
         self._sleep = sleep
         self._clock = clock
         self._draw = draw
+
+    @property
+    def capabilities(self) -> DataCapabilities:
+        """As of the store within, but for its listings: one that was given up here has come to its end."""
+        return replace(self._inner.capabilities, resumes_listings=False)
 
     def put(self, uid: BlobUid, data: memoryview) -> None:
         """Store a blob. If a second attempt finds it there in full length, the first one stored it.
@@ -145,7 +151,7 @@ class RetryingDataBackend(ForwardingDataBackend):
             wait_s = min(2 * wait_s, self._longest_wait_s)
 
     def _retry_rows(self, action: str, listing: Callable[[], Iterator[T]]) -> Iterator[T]:
-        if not self.capabilities.resumes_listings:
+        if not self._inner.capabilities.resumes_listings:
             yield from self._retry_start(action, listing)
             return
         rows = self._retry(action, listing)

@@ -66,7 +66,7 @@ class TestWrapped(DataBackendSuite):
 
         def begin() -> None:
             for store in opened:
-                store.break_down(DataBackendError("the store cannot be reached", retryable=True))
+                store.break_down(DataBackendError(f"{store.location} cannot be reached", retryable=True))
 
         def end() -> None:
             for store in opened:

@@ -66,6 +66,7 @@ class FileDataBackend(DataBackend):
 
         If it fails, its blobs are dropped, and the store can be used on.
         """
+        self._root.check_open()
         self._pending.flush()
 
     def get(self, uid: BlobUid, buffer: memoryview) -> int:

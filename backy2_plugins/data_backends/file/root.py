@@ -34,6 +34,11 @@ class StoreRoot:
             os.close(self.fd)
             self.fd = -1
 
+    def check_open(self) -> None:
+        """Raise if the store was closed, in a call that would find nothing to do in it."""
+        if self.fd < 0:
+            raise DataBackendError(f"the store {self.path} was closed; open it again")
+
     def failure(self, action: str, path: str, error: OSError, *, final: bool = False) -> DataBackendError:
         """The error to raise for ``error``: what could not be done, where, why, and what to do.
 
