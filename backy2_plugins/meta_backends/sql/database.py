@@ -9,7 +9,7 @@ import stat
 import time
 import zlib
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from typing import Any
 
 import sqlalchemy
@@ -26,7 +26,8 @@ from backy2_plugins.meta_backends.sql.engines import (
     sqlite_path,
 )
 from backy2_plugins.meta_backends.sql.failures import translated
-from backy2_plugins.meta_backends.sql.schema import MOVED, REVISIONS, WRITER, tables
+from backy2_plugins.meta_backends.sql.schema import MOVED, REVISIONS, tables
+from backy2_plugins.meta_backends.sql.turn import turn_to_write
 
 _BEGIN = "backy2_begin"
 NEXT_STEP = {
@@ -67,13 +68,16 @@ class Database:
             yield connection
 
     @contextmanager
-    def write(self) -> Iterator[Connection]:
-        """A transaction that writes; there is one at a time in the whole database."""
+    def write(self, *, long: bool = False) -> Iterator[Connection]:
+        """A transaction that writes; there is one at a time in the whole database.
+
+        A server ends one in which nothing happens for half of the time that others wait for it, unless it may be ``long``.
+        """
         self._check()
-        with self.transaction(self._writer) as connection:
+        with ExitStack() as stack:
+            connection = stack.enter_context(self.transaction(self._writer))
             if self.path is None:
-                counters = self.tables.counters
-                connection.execute(select(counters.c.value).where(counters.c.name == WRITER).with_for_update())
+                stack.enter_context(turn_to_write(connection, self.tables, 0 if long else self._busy_timeout_s / 2))
             yield connection
 
     @contextmanager

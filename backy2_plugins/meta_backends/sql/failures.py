@@ -27,18 +27,21 @@ _MARIADB = {
     2002: "cannot be reached; check that the server runs, and host and port in the URL",
     2003: "cannot be reached; check that the server runs, and host and port in the URL",
 }
+_FORGOTTEN = "25P03"
 _POSTGRESQL = {
     "3D000": "does not exist on that server; check the URL, or make it",
     "28P01": "refuses this user or its password; check both in the URL",
     "55P03": _LOCKED,
+    _FORGOTTEN: "ended a change of this process, which was silent in it for longer than half of busy_timeout; nothing changed",
 }
 _MISSING_STATES = ("42P01", "42703")
 _MISSING_CODES = (1146, 1054)
 """No such table, no such column: of PostgreSQL, of MariaDB."""
 _RETRYABLE_CODES = (1053, 1205, 1213, 2002, 2003, 2006, 2013)
 """MariaDB's numbers for: going down, waited too long for a lock, deadlock, cannot be reached, connection lost."""
-_RETRYABLE_STATES = ("40001", "40P01", "55P03", "08", "57P")
-"""SQLSTATE prefixes: serialisation failure, deadlock, waited too long for a lock, connection lost, server going down."""
+_RETRYABLE_STATES = ("40001", "40P01", "55P03", "08", "57P", _FORGOTTEN)
+"""SQLSTATE prefixes: serialisation failure, deadlock, waited too long for a lock, connection lost, server going down, and a
+transaction in which this process slept."""
 
 
 def translated(error: SQLAlchemyError, location: str, *, in_doubt: bool = False) -> MetaBackendError:
@@ -48,7 +51,7 @@ def translated(error: SQLAlchemyError, location: str, *, in_doubt: bool = False)
     """
     if not isinstance(error, DBAPIError):
         return MetaBackendError(f"database {location}: {error}")
-    if in_doubt and error.connection_invalidated:
+    if in_doubt and error.connection_invalidated and _state(error.orig) != _FORGOTTEN:
         return MetaBackendError(
             f"the connection to database {location} was lost while a change was being committed, so that it may have been"
             f" made or not ({_said(error.orig)}); run the command again"

@@ -32,9 +32,9 @@ def move(origin: Database, destination: Database, tell: Tell) -> dict[str, int]:
     _refuse_same(origin, destination)
     _require_current(origin)
     initialise(destination)
-    with origin.write() as old:
+    with origin.write(long=True) as old:
         _refuse_live_jobs(old, origin)
-        with destination.write() as new:
+        with destination.write(long=True) as new:
             pairs = list(zip(_content(origin.tables), _content(destination.tables), strict=True))
             counts = {source.name: _count(old, source) for source, _ in pairs}
             if _is_empty(new, destination.tables):
