@@ -1,0 +1,1 @@
+"""Broken implementations, one for each promise of a contract: what the conformance suites must find."""
