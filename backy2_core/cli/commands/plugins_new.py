@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from backy2_core.cli.verbs import PlainVerb
-from backy2_core.errors import RefusedError, UsageError
+from backy2_core.errors import PluginError, RefusedError, UsageError
 
 if TYPE_CHECKING:
     from backy2_core.cli.skeleton import NewPlugin
@@ -39,7 +39,7 @@ class PluginsNew(PlainVerb):
     backy2 plugins new data_backend shelf
     backy2 plugins new command disk_sizes ~/src/disk-sizes
     """
-    exits = (RefusedError,)
+    exits = (PluginError, RefusedError)
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         """Role, name, folder."""
