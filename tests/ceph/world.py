@@ -31,6 +31,7 @@ logfile = {folder}/backy2.log
 [data_backend]
 type = file
 path = {folder}/store
+{store}
 
 [meta_backend]
 type = sql
@@ -55,18 +56,17 @@ class Ended:
 class World:
     """Runs commands with files in ``folder``; remembers of each version the SHA-256 of what it must hold.
 
-    ``options`` are lines for the section ``[backy2]``, ``source`` lines for ``[source:rbd]``.
+    ``options`` are lines for the section ``[backy2]``, ``store`` for ``[data_backend]``, ``source`` for ``[source:rbd]``.
     """
 
     def __init__(
-        self, folder: Path, pool: Pool, *, block_size: str = "64k", options: str = "", source: str = ""
+        self, folder: Path, pool: Pool, *, block_size: str = "64k", options: str = "", store: str = "", source: str = ""
     ) -> None:
         self.folder, self.pool = folder, pool
         self.expected: dict[str, str] = {}
         self._config = folder / "plugins.cfg"
-        text = _CONFIG.format(
-            block_size=block_size, folder=folder, options=options, conf=pool.cluster.conf, source=source
-        )
+        values = {"block_size": block_size, "options": options, "store": store, "source": source}
+        text = _CONFIG.format(folder=folder, conf=pool.cluster.conf, **values)
         self._config.write_text(text)
         self.ok("initdb")
 

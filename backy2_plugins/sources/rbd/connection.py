@@ -83,10 +83,21 @@ class Connection:
                     f"there is no namespace {place.namespace} in pool {place.pool}; see `rbd namespace ls {place.pool}`"
                 )
             if name.snapshot is not None and name.image in bindings.rbd().RBD().list(self.ioctx):
-                return f"the image has no snapshot {name.snapshot}; see `rbd snap ls {name.path}`"
+                return self._what_a_snapshot_lacks(name)
         except (bindings.rados().Error, bindings.rbd().Error):
             return "image, snapshot or namespace is missing"
         return f"there is no image {name.image}; see `rbd ls {place.path}`"
+
+    def _what_a_snapshot_lacks(self, name: Name) -> str:
+        with bindings.rbd().Image(self.ioctx, name.image, read_only=True) as image:
+            there = any(snapshot["name"] == name.snapshot for snapshot in image.list_snaps())
+        if there:
+            # It is listed, but opening it finds no object map, which is made last.
+            return (
+                "the snapshot is there, but its object map is not: its making was interrupted, or its maker lacks the caps for "
+                f"rbd_object_map objects; remove it with `rbd snap rm {name.path}@{name.snapshot}`"
+            )
+        return f"the image has no snapshot {name.snapshot}; see `rbd snap ls {name.path}`"
 
     def _has_namespace(self) -> bool:
         self.ioctx.set_namespace("")
