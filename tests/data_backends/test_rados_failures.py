@@ -16,11 +16,9 @@ from backy2_core.errors import (
     BlobNotFoundError,
     ConfigError,
     DataBackendError,
-    PluginError,
 )
 from backy2_core.model.blob import BlobUid
 from backy2_core.testing.data_backend_base import content_of, listed, new_uid, put, put_new, read
-from backy2_plugins.data_backends.rados import library
 from backy2_plugins.data_backends.rados.backend import RadosDataBackend
 from backy2_plugins.data_backends.rados.settings import SETTINGS, RadosOptions, options_of
 from tests.data_backends.rados_stores import KIB, MIB, open_store
@@ -42,12 +40,6 @@ def refused(pattern: str, *, retryable: bool = False) -> Iterator[None]:
         yield
     assert caught.value.retryable == retryable
     assert not isinstance(caught.value, BlobNotFoundError | BlobDamagedError)
-
-
-def test_a_missing_library_is_named_with_its_package(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(library, "_FILE", "libnot-there.so")
-    with pytest.raises(PluginError, match=r"libnot-there\.so.*apt-get install librados2.*python3-rados"):
-        library.load.__wrapped__()
 
 
 def test_a_namespace_with_a_dot_is_refused() -> None:

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,8 @@ import pytest
 from backy2_core.contracts.source import TargetRequest
 from backy2_core.errors import BackyError, ConfigError, PluginError, SourceError, TargetError
 from backy2_core.testing.outage import SilentServer
+from backy2_plugins.ceph_modules import missing
 from backy2_plugins.sources import rbd as plugin
-from backy2_plugins.sources.rbd import bindings
 from backy2_plugins.sources.rbd.ownership import check_pattern
 from tests.sources.rbd_images import MIB, Pool, settings
 from tests.support.ceph import Cluster, skip_without_ceph
@@ -178,14 +179,36 @@ def test_the_library_prints_nothing_of_its_own(pool: Pool) -> None:
     assert (ended.stdout.count("\n"), ended.stderr) == (1, "")
 
 
+def test_reading_goes_on_once_a_killed_osd_is_back(own_ceph: Cluster) -> None:
+    """It comes back in another place, of which a client hears only if it asks before it gives up."""
+    name = own_ceph.make_pool()
+    values = settings(own_ceph, **SHORT | {"osd_timeout": 1.0})
+    with plugin.backy2_open_target(f"rbd://{name}/vm1", values, NEW) as target:
+        target.write(0, memoryview(b"content"))
+        target.flush()
+    own_ceph.run("rbd", "snap", "create", f"{name}/vm1@monday")
+    buffer = memoryview(bytearray(7))
+    with plugin.backy2_open_source(f"rbd://{name}/vm1@monday", values) as source:
+        own_ceph.kill_osd()
+        for _ in range(3):
+            with pytest.raises(SourceError, match="did not answer in time"):
+                source.read_into(0, buffer)
+        own_ceph.start_osd()
+        deadline = time.monotonic() + 10
+        while bytes(buffer) != b"content":
+            with suppress(SourceError):
+                source.read_into(0, buffer)
+            assert time.monotonic() < deadline
+
+
 def test_a_missing_library_names_the_packages_and_their_python(tmp_path: Path) -> None:
     error = ImportError("No module named 'rbd'")
-    assert "install the packages python3-rbd and python3-rados" in bindings.missing("rbd", error, tmp_path)
+    assert "install the packages python3-rbd and python3-rados" in missing("rbd", "source rbd", error, tmp_path)
     (tmp_path / "rbd.cpython-39-x86_64-linux-gnu.so").touch()
-    assert "is for Python 3.9" in bindings.missing("rbd", error, tmp_path)
+    assert "is for Python 3.9" in missing("rbd", "source rbd", error, tmp_path)
     (tmp_path / "rbd.cpython-39-x86_64-linux-gnu.so").unlink()
     (tmp_path / f"rbd.cpython-3{sys.version_info.minor}-x86_64-linux-gnu.so").touch()
-    assert f"link rbd.cpython-*.so from {tmp_path}" in bindings.missing("rbd", error, tmp_path)
+    assert f"link rbd.cpython-*.so from {tmp_path}" in missing("rbd", "source rbd", error, tmp_path)
 
 
 def test_the_settings_are_told_without_the_library(monkeypatch: pytest.MonkeyPatch) -> None:

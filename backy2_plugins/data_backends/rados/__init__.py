@@ -21,7 +21,7 @@ def backy2_settings() -> Sequence[Setting]:
 @hookimpl
 def backy2_open_data_backend(settings: Settings) -> DataBackend:
     """Connect to the cluster and open the pool."""
-    # Imported here: ctypes, and through it Ceph's library, are for those who selected this backend.
+    # Imported here: ctypes, and Ceph's module and library, are for those who selected this backend.
     from backy2_plugins.data_backends.rados.backend import RadosDataBackend
 
     return RadosDataBackend(options_of(settings))

@@ -2,130 +2,129 @@
 
 from __future__ import annotations
 
-import ctypes
 import errno
 import os
-import queue
-import threading
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 from backy2_core.api import DataBackendError
-from backy2_plugins.data_backends.rados import library
-from backy2_plugins.data_backends.rados.failures import Failures
+from backy2_plugins import ceph_modules
+from backy2_plugins.data_backends.rados.failures import Failures, number_of
+from backy2_plugins.data_backends.rados.lister import Lister
+from backy2_plugins.data_backends.rados.patience import within
 from backy2_plugins.data_backends.rados.settings import RadosOptions
 
-_QUIET = ("log_to_stderr", "err_to_stderr")
-_TIMEOUTS = ("rados_osd_op_timeout", "rados_mon_op_timeout", "client_mount_timeout")
-# A client asks where an OSD is now only when one was silent for this share of the time-out: it must come to that before
-# the operation is given up, or it would look for an OSD that was started again in its old place for ever.
-_SHARES = {"objecter_timeout": (1 / 3, 10.0), "objecter_tick_interval": (1 / 6, 5.0)}
-_ROOM = 4096
+T = TypeVar("T")
 
 
 class Cluster:
-    """A connection with one pool open. Threads: all calls may be made at once, except :meth:`close`."""
+    """A connection with one pool open. Threads: all calls may be made at once, except :meth:`close`.
+
+    In a process that was forked off it counts as closed: the threads of the library are in the other one.
+    """
 
     def __init__(self, options: RadosOptions) -> None:
         self.options = options
         self.failures = Failures(options)
-        self.library: Any = library.load()
-        self._handle = self._configured()
+        self.module: Any = ceph_modules.load("rados", "data backend rados")
+        self.lister = Lister(options, self.failures)
+        self._process = os.getpid()
         self._open = False
         self._stuck = False
-        self._namespaces: list[ctypes.c_void_p] = []
+        self._namespaces: list[Any] = []
+        self._connection = self._configured()
         try:
             self._connect()
             self._open = True
-            self._pool_id = int(self.library.rados_ioctx_get_id(self.namespace("")))
+            self._pool_id = self.namespace("").get_pool_id()
         except BaseException:
             self.close()
             raise
 
-    def namespace(self, name: str) -> ctypes.c_void_p:
-        """A handle for the objects of one namespace of the pool; it lives as long as the connection."""
+    def namespace(self, name: str) -> Any:
+        """An ``Ioctx`` of the module for the objects of one namespace of the pool; it lives as long as the connection."""
         self.check_open()
-        io = ctypes.c_void_p()
-        pool = self.options.pool.encode()
-        code = self._within_time(lambda: int(self.library.rados_ioctx_create(self._handle, pool, ctypes.byref(io))))
-        if code == -errno.ENOENT:
-            raise self.failures.of_missing_pool()
-        if code:
-            raise self.failures.of(code, f"open pool {self.options.pool}")
+        connection, pool = self._connection, self.options.pool
+        io = self._within_time(f"open pool {pool}", lambda: connection.open_ioctx(pool))
         self._namespaces.append(io)
-        self.library.rados_ioctx_set_namespace(io, name.encode())
+        io.set_namespace(name)
         # Else writes to a full pool, and even deletions, wait until it has room again.
-        self.library.rados_set_osdmap_full_try(io)
+        io.set_osdmap_full_try()
         return io
 
     def check_open(self) -> None:
         """Raise :class:`DataBackendError` if it was closed."""
-        if not self._open:
+        if not self._open or self._process != os.getpid():
             raise self.failures.of_closed()
 
     def check_pool(self) -> None:
         """Raise :class:`DataBackendError` if the pool is gone: of its objects the library then says that they are missing."""
-        room = ctypes.create_string_buffer(_ROOM)
-        code = self._within_time(
-            lambda: int(self.library.rados_pool_reverse_lookup(self._handle, self._pool_id, room, _ROOM))
-        )
-        if code == -errno.ENOENT:
+        connection, pool_id = self._connection, self._pool_id
+        look = f"look for pool {self.options.pool}"
+        if self._within_time(look, lambda: connection.pool_reverse_lookup(pool_id)) is None:
             raise self.failures.of_missing_pool()
-        if code < 0:
-            raise self.failures.of(code, f"look for pool {self.options.pool}")
 
     def close(self) -> None:
         """Disconnect; a second time does nothing."""
-        handle, self._handle, self._open = self._handle, None, False
-        # A thread that is still in the library would be left without what it works on.
-        if handle is None or self._stuck:
+        connection, self._connection, self._open = self._connection, None, False
+        # A thread that is still in the library would be left without what it works on; and a forked process would wait
+        # for threads that it does not have.
+        if connection is None or self._stuck or self._process != os.getpid():
             return
-        for io in self._namespaces:
-            self.library.rados_ioctx_destroy(io)
-        self.library.rados_shutdown(handle)
+        self.lister.close()
+        # Before the connection: they live in it.
+        while self._namespaces:
+            self._namespaces.pop().close()
+        connection.shutdown()
 
-    def _configured(self) -> ctypes.c_void_p | None:
-        options, handle = self.options, ctypes.c_void_p()
-        code = self.library.rados_create2(ctypes.byref(handle), options.cluster.encode(), options.user.encode(), 0)
-        if code:
-            raise self.failures.of(code, f"make a client {options.user} of cluster {options.cluster}")
-        code = self.library.rados_conf_read_file(handle, options.conf_file.encode())
-        if code:
-            self.library.rados_shutdown(handle)
+    def _configured(self) -> Any:
+        options = self.options
+        try:
+            connection = self.module.Rados(name=options.user, clustername=options.cluster)
+        except self.module.Error as error:
             raise DataBackendError(
-                f"could not read the Ceph configuration {options.conf_file}: {os.strerror(-code)}. Copy it there from the "
-                "cluster (`ceph config generate-minimal-conf` prints one), or name another as ceph_conffile."
-            )
-        for name in _QUIET:
-            self.library.rados_conf_set(handle, name.encode(), b"false")
-        for name in _TIMEOUTS:
-            self.library.rados_conf_set(handle, name.encode(), str(options.timeout_s).encode())
-        for name, (share, longest) in _SHARES.items():
-            value = f"{min(share * options.timeout_s, longest):.2f}"
-            self.library.rados_conf_set(handle, name.encode(), value.encode())
-        return handle
+                f"could not make a Ceph client {options.user}: {error}; expected a name like client.backy2 as rados_name"
+            ) from error
+        try:
+            self._configure(connection)
+        except BaseException:
+            connection.shutdown()
+            raise
+        return connection
+
+    def _configure(self, connection: Any) -> None:
+        options = self.options
+        try:
+            connection.conf_read_file(options.conf_file)
+        except self.module.Error as error:
+            raise DataBackendError(
+                f"could not read the Ceph configuration {options.conf_file}: {os.strerror(number_of(error))}. Copy it there "
+                "from the cluster (`ceph config generate-minimal-conf` prints one), or name another as ceph_conffile."
+            ) from error
+        for name, value in options.client_options().items():
+            try:
+                connection.conf_set(name, value)
+            except self.module.Error as error:
+                raise self.failures.of(number_of(error), f"set {name} to {value}") from error
 
     def _connect(self) -> None:
-        code = int(self.library.rados_connect(self._handle))
-        if code:
-            raise self.failures.of_connecting(code, self._setting("mon_host"), self._setting("keyring"))
-
-    def _setting(self, name: str) -> str:
-        """What the configuration of the cluster says."""
-        text = ctypes.create_string_buffer(_ROOM)
-        self.library.rados_conf_get(self._handle, name.encode(), text, _ROOM)
-        return text.value.decode(errors="replace")
-
-    def _within_time(self, call: Callable[[], int]) -> int:
-        """The code that ``call`` returns, or that of a time-out.
-
-        For what asks the monitors without a time-out of its own: the library waits for ever for a newer map there, where a
-        pool is not in the one it has and the monitors are gone.
-        """
-        codes: queue.SimpleQueue[int] = queue.SimpleQueue()
-        threading.Thread(target=lambda: codes.put(call()), name="rados-pool", daemon=True).start()
+        connection = self._connection
         try:
-            return codes.get(timeout=self.options.timeout_s)
-        except queue.Empty:
+            connection.connect()
+        except self.module.Error as error:
+            monitors, keyring = (connection.conf_get(name) or "" for name in ("mon_host", "keyring"))
+            raise self.failures.of_connecting(number_of(error), monitors, keyring) from error
+
+    def _within_time(self, action: str, call: Callable[[], T]) -> T:
+        try:
+            return within(self.options.timeout_s, call)
+        except self.module.ObjectNotFound as error:
+            raise self.failures.of_missing_pool() from error
+        except self.module.Error as error:
+            raise self.failures.of(number_of(error), action) from error
+        except TimeoutError as error:
             self._stuck = True
-            return -errno.ETIMEDOUT
+            raise self.failures.of(errno.ETIMEDOUT, action) from error
+        except KeyboardInterrupt:
+            self._stuck = True
+            raise

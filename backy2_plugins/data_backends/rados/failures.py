@@ -1,4 +1,4 @@
-"""What the cluster's error codes mean for a store, and what to do about each."""
+"""What the cluster's error numbers mean for a store, and what to do about each."""
 
 from __future__ import annotations
 
@@ -13,25 +13,29 @@ _DENIED = (errno.EPERM, errno.EACCES)
 _CAPS = "mon 'allow r' osd 'allow rw pool={pool} namespace={namespace}, allow rw pool={pool} namespace={namespace}.*'"
 
 
+def number_of(error: Exception) -> int:
+    """The error number in an exception of the module ``rados``; 0 where it has none."""
+    return int(getattr(error, "errno", None) or 0)
+
+
 class Failures:
-    """Turns the codes that calls for one store return into errors of ours. Threads: any."""
+    """Turns the error numbers that calls for one store return into errors of ours. Threads: any."""
 
     def __init__(self, options: RadosOptions) -> None:
         self._options = options
 
-    def of(self, code: int, action: str, *, reading: bool = False) -> DataBackendError:
-        """The error for a negative ``code`` of what was to be done: ``action`` such as "store blob X"."""
-        number = -code
+    def of(self, number: int, action: str, *, reading: bool = False) -> DataBackendError:
+        """The error for the library's error ``number`` where something was to be done: ``action`` such as "store blob X"."""
         text = f"could not {action} in {self._options.location}: {self._reason(number)}"
         if reading and number == errno.EIO:
             # The cluster found no replica whose checksum is right.
             return BlobDamagedError(text)
         return DataBackendError(text, retryable=number in _PASSING)
 
-    def of_connecting(self, code: int, monitors: str, keyring: str) -> DataBackendError:
+    def of_connecting(self, number: int, monitors: str, keyring: str) -> DataBackendError:
         """The error for a connection that did not come about; ``monitors`` are the configured addresses, ``keyring`` is
         where the user's key was looked for."""
-        options, number = self._options, -code
+        options = self._options
         who = f"could not connect to the Ceph cluster of {options.conf_file} as {options.user}"
         if number == errno.EINVAL or (number == errno.ENOENT and not monitors):
             return DataBackendError(
@@ -86,7 +90,7 @@ class Failures:
             )
         if number == errno.ESHUTDOWN:
             return "the cluster has shut this client out (`ceph osd blocklist ls`); start the command again"
-        return f"{os.strerror(number)} (error {number})"
+        return f"{os.strerror(number)} (error {number})" if number else "the library did not say why"
 
     def _caps(self) -> str:
         return _CAPS.format(pool=self._options.pool, namespace=self._options.namespace)

@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Generic, Self, TypeVar
 
-from backy2_plugins.data_backends.rados.library import ListedObject
+from backy2_plugins.data_backends.rados.library import ListedObject, load
 from backy2_plugins.data_backends.rados.objects import Objects
 
 T = TypeVar("T")
@@ -41,7 +41,8 @@ class Listing(Iterator[T], Generic[T]):
 
     def _more(self) -> Sequence[str]:
         """The next names; there may be none in a part of the pool. Raises StopIteration behind the last."""
-        io, library = self._objects.io, self._objects.cluster.library
+        self._objects.cluster.check_open()
+        io, library = self._objects.cluster.lister.namespace(self._objects.namespace), load()
         if self._place is None:
             self._place = _Place(library, library.rados_object_list_begin(io))
         elif library.rados_object_list_is_end(io, self._place.cursor):

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import ctypes
 import errno
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+import time
+from collections.abc import Sequence
+from typing import Any
 
 from backy2_core.api import DataBackendError
 from backy2_plugins.data_backends.rados import pipeline
 from backy2_plugins.data_backends.rados.cluster import Cluster
-from backy2_plugins.data_backends.rados.library import CREATE_EXCLUSIVE, MAX_ERRNO, address_of
+from backy2_plugins.data_backends.rados.failures import number_of
 
 _ROOM = 64 * 1024
+_DIFFERS = 4095
+"""Error numbers from here on say at which byte a comparison found the first difference."""
 
 
 class Objects:
@@ -23,107 +25,119 @@ class Objects:
 
     def __init__(self, cluster: Cluster, namespace: str, noun: str) -> None:
         self.cluster = cluster
+        self.namespace = namespace
         self._noun = noun
         self._io = cluster.namespace(namespace)
-        self._library = cluster.library
+        self._rados = cluster.module
 
     @property
-    def io(self) -> ctypes.c_void_p:
-        """The library's handle of the namespace; raises where the connection was closed."""
+    def io(self) -> Any:
+        """The module's ``Ioctx`` of the namespace; raises where the connection was closed."""
         self.cluster.check_open()
         return self._io
 
     def create(self, name: str, data: memoryview) -> bool:
         """Make an object; False, and nothing is changed, if there is one of that name."""
-        with self._writing() as operation:
-            view, length = address_of(data)
-            self._library.rados_write_op_create(operation, CREATE_EXCLUSIVE, None)
-            self._library.rados_write_op_write_full(operation, view, length)
-            code = self._operate(operation, name)
-        if code == -errno.EEXIST:
+        try:
+            with self._rados.WriteOpCtx() as operation:
+                operation.new(self._rados.LIBRADOS_CREATE_EXCLUSIVE)
+                operation.write_full(_as_bytes(data))
+                self._operate(operation, name)
+        except self._rados.ObjectExists:
             return False
-        self._expect(code, "store", name)
+        except self._rados.Error as error:
+            raise self._error(number_of(error), "store", name) from error
         return True
 
     def replace(self, name: str, data: memoryview) -> None:
         """Write an object, in place of one of that name."""
-        with self._writing() as operation:
-            view, length = address_of(data)
-            self._library.rados_write_op_write_full(operation, view, length)
-            code = self._operate(operation, name)
-        self._expect(code, "write", name)
+        try:
+            with self._rados.WriteOpCtx() as operation:
+                operation.write_full(_as_bytes(data))
+                self._operate(operation, name)
+        except self._rados.Error as error:
+            raise self._error(number_of(error), "write", name) from error
 
     def exchange(self, name: str, old: bytes, new: bytes | None) -> bool:
         """Write ``new`` (None: remove the object) if the object begins with ``old``; else False, and nothing is changed."""
-        with self._writing() as operation:
-            self._library.rados_write_op_cmpext(operation, old, len(old), 0, None)
-            if new is None:
-                self._library.rados_write_op_remove(operation)
-            else:
-                self._library.rados_write_op_write_full(operation, new, len(new))
-            code = self._operate(operation, name)
-        if code <= -MAX_ERRNO or code == -errno.ENOENT:
+        try:
+            with self._rados.WriteOpCtx() as operation:
+                operation.cmpext(old, 0)
+                operation.remove() if new is None else operation.write_full(new)
+                self._operate(operation, name)
+        except self._rados.ObjectNotFound:
+            self.cluster.check_pool()
             return False
-        self._expect(code, "write", name)
+        except self._rados.Error as error:
+            if number_of(error) >= _DIFFERS:
+                return False
+            raise self._error(number_of(error), "write", name) from error
         return True
 
     def read(self, name: str, buffer: memoryview) -> int | None:
         """Read an object's beginning into ``buffer``; its length, which may be larger; None if there is none."""
-        size, count, view = ctypes.c_uint64(), ctypes.c_size_t(), address_of(buffer)[0]
-        operation = self._library.rados_create_read_op()
-        try:
-            self._library.rados_read_op_stat(operation, ctypes.byref(size), None, None)
-            if view is not None:
-                self._library.rados_read_op_read(operation, 0, len(view), view, ctypes.byref(count), None)
-            code = self._library.rados_read_op_operate(operation, self.io, name.encode(), 0)
-        finally:
-            self._library.rados_release_read_op(operation)
-        if code == -errno.ENOENT:
-            self.cluster.check_pool()
+        # One byte more than there is room for tells whether that is all.
+        data = self._read(name, len(buffer) + 1)
+        if data is None:
             return None
-        self._expect(code, "read", name, reading=True)
-        return size.value
+        if len(data) > len(buffer):
+            return self.sizes([name])[0]
+        buffer[: len(data)] = data
+        return len(data)
 
     def read_whole(self, name: str) -> bytes | None:
         """The bytes of an object, which should be few; None if there is none."""
         room = _ROOM
         while True:
-            buffer = bytearray(room)
-            length = self.read(name, memoryview(buffer))
-            if length is None or length <= room:
-                return None if length is None else bytes(buffer[:length])
-            room = length
+            data = self._read(name, room)
+            if data is None or len(data) < room:
+                return data
+            room *= 16
 
     def sizes(self, names: Sequence[str]) -> list[int | None]:
         """Lengths of objects, each None if it is not there."""
-        sizes = (ctypes.c_uint64 * len(names))()
-        step, unused = ctypes.sizeof(ctypes.c_uint64), (ctypes.c_int64 * len(names))()
+        sizes: dict[int, int] = {}
 
-        def start(number: int, done: ctypes.c_void_p) -> int:
-            size, time = (ctypes.byref(array, number * step) for array in (sizes, unused))
-            return int(self._library.rados_aio_stat(self.io, names[number].encode(), done, size, time))
+        def start(number: int) -> Any:
+            # The time is that of the last change.
+            def tell(_done: Any, size: int, _time: Any) -> None:
+                sizes[number] = size
+
+            return self.io.aio_stat(names[number], tell)
 
         missing = self._pipelined(names, start, "look at")
         return [None if number in missing else sizes[number] for number in range(len(names))]
 
     def remove(self, names: Sequence[str]) -> list[str]:
         """Remove objects; the names of those that were not there."""
-
-        def start(number: int, done: ctypes.c_void_p) -> int:
-            return int(self._library.rados_aio_remove(self.io, names[number].encode(), done))
-
-        return [names[number] for number in sorted(self._pipelined(names, start, "remove"))]
+        missing = self._pipelined(names, lambda number: self.io.aio_remove(names[number]), "remove")
+        return [names[number] for number in sorted(missing)]
 
     def listing_error(self, code: int) -> DataBackendError:
-        """What a code of the library means for a listing of all objects; raises where the pool is gone."""
+        """What a negative code of the library means for a listing of all objects; raises where the pool is gone."""
         self.cluster.check_pool()
-        return self.cluster.failures.of(code, f"list every {self._noun}")
+        return self.cluster.failures.of(-code, f"list every {self._noun}")
+
+    def _operate(self, operation: Any, name: str) -> None:
+        # With 0 in place of the time, objects would be from 1970.
+        self.io.operate_write_op(operation, name, int(time.time()))
+
+    def _read(self, name: str, length: int) -> bytes | None:
+        """At most ``length`` bytes, 1 or more: the library takes none for all."""
+        try:
+            data: bytes = self.io.read(name, length)
+        except self._rados.ObjectNotFound:
+            self.cluster.check_pool()
+            return None
+        except self._rados.Error as error:
+            raise self._error(number_of(error), "read", name, reading=True) from error
+        return data
 
     def _pipelined(self, names: Sequence[str], start: pipeline.Start, verb: str) -> set[int]:
         """Do all; the places in ``names`` of those that are missing. Raises the first error when all are done."""
         missing: set[int] = set()
-        for number, code in pipeline.run(self._library, len(names), start):
-            if code == -errno.ENOENT:
+        for number, code in pipeline.run(self._rados, len(names), start):
+            if code == errno.ENOENT:
                 missing.add(number)
             elif code:
                 raise self._error(code, verb, names[number])
@@ -131,23 +145,15 @@ class Objects:
             self.cluster.check_pool()
         return missing
 
-    @contextmanager
-    def _writing(self) -> Iterator[ctypes.c_void_p]:
-        operation = ctypes.c_void_p(self._library.rados_create_write_op())
-        try:
-            yield operation
-        finally:
-            self._library.rados_release_write_op(operation)
-
-    def _operate(self, operation: ctypes.c_void_p, name: str) -> int:
-        code = int(self._library.rados_write_op_operate(operation, self.io, name.encode(), None, 0))
-        if code == -errno.ENOENT:
+    def _error(self, number: int, verb: str, name: str, *, reading: bool = False) -> DataBackendError:
+        if number == errno.ENOENT:
             self.cluster.check_pool()
-        return code
+        return self.cluster.failures.of(number, f"{verb} {self._noun} {name}", reading=reading)
 
-    def _expect(self, code: int, verb: str, name: str, *, reading: bool = False) -> None:
-        if code < 0:
-            raise self._error(code, verb, name, reading=reading)
 
-    def _error(self, code: int, verb: str, name: str, *, reading: bool = False) -> DataBackendError:
-        return self.cluster.failures.of(code, f"{verb} {self._noun} {name}", reading=reading)
+def _as_bytes(data: memoryview) -> bytes:
+    """The same bytes as the one type that the module takes; copied, unless they are a whole ``bytes`` object already."""
+    whole = data.obj
+    if type(whole) is bytes and data.c_contiguous and data.nbytes == len(whole):
+        return whole
+    return bytes(data)

@@ -2,39 +2,34 @@
 
 from __future__ import annotations
 
-import ctypes
 from collections.abc import Callable
 from typing import Any
 
-Start = Callable[[int, ctypes.c_void_p], int]
-"""Starts operation ``number``, with the completion that tells of its end; a negative code if it could not."""
+from backy2_plugins.data_backends.rados.failures import number_of
+
+Start = Callable[[int], Any]
+"""Starts operation ``number``; returns the module's completion, or raises an error of the module."""
 
 _AT_ONCE = 256
 
 
-def run(library: Any, count: int, start: Start) -> list[tuple[int, int]]:
-    """Start ``count`` operations, at most 256 at once, and wait for all; their numbers and codes. Whatever fails, none is
-    left on its way."""
-    codes: list[tuple[int, int]] = []
+def run(rados: Any, count: int, start: Start) -> list[tuple[int, int]]:
+    """Start ``count`` operations, at most 256 at once, and wait for all; their numbers, and error numbers or 0. Whatever
+    fails, none is left on its way. ``rados`` is the module."""
+    ended: list[tuple[int, int]] = []
     for first in range(0, count, _AT_ONCE):
-        under_way: list[tuple[int, ctypes.c_void_p]] = []
+        under_way: list[tuple[int, Any]] = []
         try:
             for number in range(first, min(first + _AT_ONCE, count)):
-                done = ctypes.c_void_p()
-                library.rados_aio_create_completion2(None, None, ctypes.byref(done))
-                code = start(number, done)
-                if code < 0:
-                    library.rados_aio_release(done)
-                    codes.append((number, code))
-                else:
-                    under_way.append((number, done))
+                try:
+                    under_way.append((number, start(number)))
+                except rados.Error as error:
+                    ended.append((number, number_of(error)))
         finally:
-            codes += [(number, _code(library, done)) for number, done in under_way]
-    return codes
+            ended += [(number, _result(done)) for number, done in under_way]
+    return ended
 
 
-def _code(library: Any, done: ctypes.c_void_p) -> int:
-    library.rados_aio_wait_for_complete(done)
-    code = int(library.rados_aio_get_return_value(done))
-    library.rados_aio_release(done)
-    return code
+def _result(done: Any) -> int:
+    done.wait_for_complete_and_cb()
+    return -int(done.get_return_value())

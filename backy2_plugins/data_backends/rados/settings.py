@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass
 
 from backy2_core.api import ConfigError, Setting, Settings, SettingType
+from backy2_plugins.ceph_options import client_options
 
 _TEXT, _INTEGER = SettingType.TEXT, SettingType.INTEGER
 _BANDWIDTH = "Highest number of bytes a second to {}; 0: no limit."
@@ -65,6 +66,10 @@ class RadosOptions:
     def location(self) -> str:
         """The store for messages, and for being known again."""
         return f"rados://{self.pool}/{self.namespace}"
+
+    def client_options(self) -> dict[str, str]:
+        """What the library is told beside the configuration file of the cluster."""
+        return client_options(connect_s=self.timeout_s, monitors_s=self.timeout_s, osds_s=self.timeout_s)
 
 
 def options_of(settings: Settings) -> RadosOptions:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Self
 
 from backy2_core.api import Setting, Settings, SettingType
+from backy2_plugins.ceph_options import client_options
 
 ACCESS_SETTINGS: Sequence[Setting] = (
     Setting("ceph_conffile", SettingType.PATH, "/etc/ceph/ceph.conf", "Configuration of the Ceph cluster."),
@@ -54,12 +55,9 @@ class Access:
     def options(self) -> dict[str, str]:
         """What librados and librbd are told beside the file."""
         options = {
-            # Errors that are handled here are printed by the library all the same, unless told so.
-            "log_to_stderr": "false",
-            "err_to_stderr": "false",
-            "client_mount_timeout": _seconds(self.connect_timeout_s),
-            "rados_mon_op_timeout": _seconds(self.mon_timeout_s),
-            "rados_osd_op_timeout": _seconds(self.osd_timeout_s),
+            **client_options(
+                connect_s=self.connect_timeout_s, monitors_s=self.mon_timeout_s, osds_s=self.osd_timeout_s
+            ),
             # Each block is read or written once, and whole: a cache and reading ahead only cost.
             "rbd_cache": "false",
             "rbd_readahead_max_bytes": "0",
@@ -67,8 +65,3 @@ class Access:
         if self.keyring is not None:
             options["keyring"] = self.keyring
         return options
-
-
-def _seconds(duration_s: float) -> str:
-    """Whole seconds, which every release of Ceph takes; never 0, which means to wait for ever."""
-    return str(max(1, round(duration_s)))
