@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import time
 from collections import Counter
@@ -13,7 +14,7 @@ from backy2_core.model.job import Job, JobState
 from tests.hosts.site import Site
 from tests.hosts.work import Task, Work
 
-PATIENCE_S = 240.0
+PATIENCE_S = 180.0
 KILLED = -9
 _PAUSE_S = 0.05
 
@@ -82,8 +83,11 @@ class Fleet:
             self.running.remove(each)
             self._judge(each)
         for each in self.running:
-            late = time.monotonic() - each.began > PATIENCE_S
-            assert not late, f"{each.task} does not end: {each.output.read_text(errors='replace')}"
+            if time.monotonic() - each.began > PATIENCE_S:
+                # It then says what each of its threads is at.
+                each.process.send_signal(signal.SIGABRT)
+                each.process.wait()
+                raise AssertionError(f"{each.task} does not end: {each.output.read_text(errors='replace')}")
         return ended
 
     def drain(self) -> None:

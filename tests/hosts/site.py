@@ -63,7 +63,7 @@ class Site:
 
     def command(self, host: str, *words: str, kind: str = "usual") -> list[str]:
         """The command line of a process on that host."""
-        program = [sys.executable, "-W", "error", "-m", "backy2_core.cli.main"]
+        program = [sys.executable, "-W", "error", "-X", "faulthandler", "-m", "backy2_core.cli.main"]
         return [*program, "--config", str(self.config(host, kind)), *words]
 
     @contextmanager
