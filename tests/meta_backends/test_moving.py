@@ -18,6 +18,7 @@ from backy2_core.contracts.meta_backend import SchemaState
 from backy2_core.errors import RefusedError, SchemaError
 from backy2_core.testing.meta_backend_base import begin
 from backy2_plugins.meta_backends import sql
+from backy2_plugins.meta_backends.sql.schema import REVISIONS
 from tests.meta_backends.test_servers import open_url
 from tests.support.engines import settings_of
 
@@ -197,7 +198,7 @@ def test_a_move_that_died_before_the_old_database_was_marked_is_run_again(instal
     url = f"sqlite:///{tmp_path}/new.sqlite"
     move(installation.url, url)
     with contextlib.closing(sqlite3.connect(installation.folder / "backy2.sqlite")) as old:
-        old.execute("UPDATE backy2_schema SET version_num = '0003'")
+        old.execute("UPDATE backy2_schema SET version_num = ?", [REVISIONS[-1]])
         old.commit()
     rows = rows_of(url)
     move(installation.url, url)
