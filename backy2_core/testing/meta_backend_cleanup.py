@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 
 import pytest
 
@@ -13,6 +14,7 @@ from backy2_core.model.job import JobId, JobKind, Use
 from backy2_core.model.segment import SegmentId
 from backy2_core.model.version import Version, VersionFilter, VersionId, VersionState
 from backy2_core.testing.meta_backend_base import (
+    OpenDatabase,
     PromiseBase,
     add,
     append,
@@ -181,6 +183,29 @@ class CleanupPromises(PromiseBase):
         assert first == [(numbers[place], blobs[place].uid, 77) for place in (1, 2, 3)]
         assert [blob.id for blob in meta.doomed_blobs(store, first[-1].id, 3)] == [numbers[4]]
         assert meta.doomed_blobs(store, numbers[4], 3) == []
+
+    def test_a_condemned_blob_is_not_doomed_yet(self, meta: MetaBackend, job: JobId, store: StoreId) -> None:
+        (blob,) = add(meta, job, store)
+        meta.sweep_blobs(Sweep(condemn=[blob]), job)
+        assert meta.doomed_blobs(store, 0, 10) == []
+
+    def test_a_doomed_record_is_not_condemned(self, meta: MetaBackend, store: StoreId) -> None:
+        meta.doom_objects(store, [(BlobUid("one"), 11)])
+        before = [row for batch in meta.scan_blobs(store) for row in batch]
+        meta.sweep_blobs(Sweep(condemn=[before[0].id]), begin(meta).id)
+        assert [row for batch in meta.scan_blobs(store) for row in batch] == before
+
+    def test_others_write_while_objects_are_listed(self, meta: MetaBackend, open_database: OpenDatabase) -> None:
+        store = meta.register_store("slowly listed", "memory", "somewhere")
+
+        def listing() -> Iterator[tuple[BlobUid, int]]:
+            for number in range(3):
+                begin(meta)
+                with open_database() as other:
+                    begin(other)
+                yield BlobUid(f"object{number}"), number
+
+        assert meta.doom_objects(store, listing()) == 3
 
     def test_only_doomed_records_are_forgotten(self, meta: MetaBackend, job: JobId, store: StoreId) -> None:
         stored, doomed, damaged = add(meta, job, store, 3)

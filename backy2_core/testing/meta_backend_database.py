@@ -79,7 +79,15 @@ class DatabasePromises(PromiseBase):
     def test_notes_of_other_stores_and_names_are_left_alone(self, meta: MetaBackend) -> None:
         first = meta.register_store("first", "file", "/a")
         second = meta.register_store("second", "file", "/b")
-        places = [(first, "keys"), (first, "Keys"), (first, "keys "), (second, "keys")]
+        long = "k" * 31
+        places = [
+            (first, "keys"),
+            (first, "Keys"),
+            (first, "keys "),
+            (second, "keys"),
+            (first, long),
+            (first, long + "k"),
+        ]
         for number, (store, name) in enumerate(places):
             meta.write_note(store, name, b"%d" % number)
-        assert [meta.read_note(store, name) for store, name in places] == [b"0", b"1", b"2", b"3"]
+        assert [meta.read_note(store, name) for store, name in places] == [b"0", b"1", b"2", b"3", b"4", b"5"]

@@ -67,6 +67,27 @@ class ThreadPromises(PromiseBase):
         with open_database() as opened:
             yield opened
 
+    def test_a_store_registered_by_many_at_once_has_one_number(self, meta: MetaBackend, other: MetaBackend) -> None:
+        for round_number in range(5):
+            words = (f"store {round_number}", "memory", "somewhere")
+            calls = [partial(backend.register_store, *words) for backend in (meta, other) * (THREADS // 2)]
+            assert len(set(together(*calls))) == 1
+
+    def test_many_threads_read_records_at_once(self, meta: MetaBackend, job: JobId, store: StoreId) -> None:
+        numbers = add(meta, job, store, THREADS)
+        for _ in range(5):
+            found = together(*(partial(meta.read_blobs, [number]) for number in numbers))
+            assert [list(records) for records in found] == [[number] for number in numbers]
+
+    def test_what_another_object_did_to_versions_is_seen(
+        self, meta: MetaBackend, other: MetaBackend, job: JobId
+    ) -> None:
+        assert list(meta.versions(VersionFilter())) == []
+        version = create(other, job)
+        assert [row.id for row in meta.versions(VersionFilter())] == [version.id]
+        other.set_protected(version.id, True)
+        assert [row.protected for row in meta.versions(VersionFilter())] == [True]
+
     def test_blobs_recorded_by_many_threads_are_all_there(self, meta: MetaBackend, job: JobId, store: StoreId) -> None:
         batches = [[new_blobs(25) for _ in range(ROUNDS)] for _ in range(THREADS)]
 
