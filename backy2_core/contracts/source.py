@@ -54,6 +54,14 @@ class Source(ABC):
         Called at most once at a time, and again after that; may be slow, so it yields as it goes.
         """
 
+    def confirm(self) -> None:
+        """Raise :class:`SourceError` where what was read may not be what was opened.
+
+        Asked when all was read, before anybody believes it. For devices that give other bytes, and no error, once what is
+        read was removed: a snapshot of RBD for one. All others have nothing to do here.
+        """
+        return
+
     @abstractmethod
     def close(self) -> None:
         """Release everything. Calling it twice does nothing. Reading behind it raises :class:`SourceError`."""

@@ -50,6 +50,7 @@ def run(
     digest = engine.seals.sealed(version, digest)
     statistics = _statistics(version, counts, time.monotonic() - began)
     lease.check()
+    task.source.confirm()
     write_copy(engine, version, digest, [statistics], base=task.base)
     version = engine.meta.finish_version(lease.id, version.id, digest, statistics)
     return BackupResult(version, statistics)

@@ -44,7 +44,9 @@ def scrub(engine: Engine, request: ScrubRequest) -> ScrubResult:
             source = stack.enter_context(engine.open_source(request.source)) if request.source else None
             scrubbing = _Scrubbing(engine, lease, stored_map, request, source)
             scrubbing.run()
-        scrubbing.mark()
+            scrubbing.mark()
+            if source is not None:
+                source.confirm()
     report, comparison = scrubbing.report, scrubbing.comparison
     duration_s = time.monotonic() - began
     engine.notify(ScrubFinished(version, scrubbing.checked, report.count, comparison.count, duration_s))

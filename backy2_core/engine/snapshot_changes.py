@@ -30,14 +30,16 @@ def changes_since(snapshots: Snapshots, origin: Origin, newer: Snapshot) -> Hint
     try:
         changes = snapshots.changes(older, newer)
         extents = tidied(changes.extents, older.size_bytes, newer.size_bytes, origin.version.geometry.block_size)
-    except SourceError as error:
-        if older.identity in {snapshot.identity for snapshot in snapshots.list()}:
+    except SourceError:
+        if _is_there(snapshots, older):
             raise
+        extents = []
+    # Also where no error came: a device may tell too little of what it forgets meanwhile.
+    if not _is_there(snapshots, older):
         log.warning(
-            "Snapshot %s, which version %s was made from, was removed while this backup began; everything is read: %s",
+            "Snapshot %s, which version %s was made from, was removed while this backup began; everything is read",
             older.name,
             origin.version.uid,
-            error,
         )
         return None
     for remark in changes.remarks:
@@ -57,6 +59,10 @@ def changes_digest(older: str, newer: str) -> str:
 def is_of_snapshots(digest: str) -> bool:
     """True for a digest of :func:`changes_digest`."""
     return digest.startswith(_PREFIX)
+
+
+def _is_there(snapshots: Snapshots, wanted: Snapshot) -> bool:
+    return wanted.identity in {snapshot.identity for snapshot in snapshots.list()}
 
 
 def tidied(extents: Iterable[Extent], older_bytes: int, newer_bytes: int, grain: int) -> list[Extent]:

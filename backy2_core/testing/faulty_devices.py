@@ -51,6 +51,10 @@ class FaultySource(Orders, Source):
         """Passed on; an order takes effect when it is asked for, not as it yields."""
         return self.carry_out("allocated", self.inner.allocated)
 
+    def confirm(self) -> None:
+        """Passed on."""
+        self.carry_out("confirm", self.inner.confirm)
+
     def close(self) -> None:
         """Passed on."""
         self.carry_out("close", self.inner.close)

@@ -36,6 +36,23 @@ class RemovingPromises(SnapshotsBase):
         snapshots.remove(second)
         assert names(snapshots) == []
 
+    def test_what_was_read_of_one_that_was_removed_is_right_or_denied(
+        self, subject: SnapshotsSubject, snapshots: Snapshots
+    ) -> None:
+        subject.write(0, b"before")
+        made = snapshots.create(MARKS[0])
+        subject.write(0, b"behind")
+        buffer = bytearray(6)
+        with subject.open_source(made.url) as source:
+            subject.drop(made.name)
+            subject.write(0, b"latest")
+            try:
+                source.read_into(0, memoryview(buffer))
+                source.confirm()
+            except SourceError:
+                return
+        assert buffer == b"before"
+
     def test_another_of_the_same_name_stays(self, subject: SnapshotsSubject, snapshots: Snapshots) -> None:
         made = snapshots.create(MARKS[0])
         subject.drop(made.name)

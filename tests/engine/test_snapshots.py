@@ -407,6 +407,20 @@ def test_a_base_that_vanishes_before_it_is_compared_makes_a_full_backup(place, c
     assert place.restored(result.version.uid) == bytes(place.device.content)
 
 
+def test_a_base_that_vanishes_while_it_is_compared_makes_a_full_backup_whatever_the_device_told(place):
+    base = place.backup().version
+    write(place, 3)
+
+    def forget(extents):
+        place.device.drop(base.snapshot_name)
+        return []
+
+    place.faults["retell"] = forget
+    result = place.backup(options={"sanity_check_blocks": 0})
+    assert (read_blocks(result), result.version.base) == (300, None)
+    assert place.restored(result.version.uid) == bytes(place.device.content)
+
+
 def test_any_other_error_of_the_device_fails_the_backup_and_its_snapshot_goes(place):
     place.backup()
     before = place.device.names()

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 
 import pytest
 
+from backy2_core.engine.backup import backup
+from backy2_core.engine.requests import BackupRequest, ScrubRequest
+from backy2_core.engine.scrub import scrub
 from backy2_core.errors import SourceError
 from backy2_core.model.version import VersionState
+from backy2_core.testing.faulty_devices import FaultySource
+from backy2_core.testing.memory import MemorySource
 from tests.engine.place import BLOCK, counts_of, hint, numbered
 
 SIZES = [0, 1, BLOCK - 1, BLOCK, BLOCK + 1, 3 * BLOCK, 5 * BLOCK + 700, 128 * BLOCK, 130 * BLOCK + 1]
@@ -36,6 +42,23 @@ def test_any_size_is_backed_up_and_restored(place, size):
     assert result.version.state is VersionState.VALID
     assert place.restored(result.version.uid) == cut(size)
     assert place.scrub(result.version.uid, source=True).different_blocks == 0
+
+
+def test_what_a_source_does_not_stand_by_when_all_was_read_is_never_valid(place):
+    base = place.uid(cut(3 * BLOCK))
+
+    def opened(url):
+        source = FaultySource(MemorySource(cut(3 * BLOCK)))
+        source.fail("confirm", SourceError("the snapshot was removed"))
+        return source
+
+    engine = dataclasses.replace(place.engine, open_source=opened)
+    with pytest.raises(SourceError, match="was removed"):
+        backup(engine, BackupRequest("memory://", "vm"))
+    states = {version.uid: version.state for version in place.versions()}
+    assert list(states.values()).count(VersionState.VALID) == 1
+    with pytest.raises(SourceError, match="was removed"):
+        scrub(engine, ScrubRequest(base, source="memory://"))
 
 
 @pytest.mark.parametrize(("old", "new"), FITTING)

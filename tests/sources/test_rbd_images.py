@@ -34,6 +34,27 @@ def test_only_what_is_allocated_is_told_and_whole_objects_of_it(pool: Pool) -> N
         assert list(source.allocated()) == [Extent(4 * MIB, 4 * MIB), Extent(40 * MIB, 8 * MIB)]
 
 
+def test_what_was_removed_or_cut_while_it_was_read_is_denied(pool: Pool) -> None:
+    image = pool.image(64 * MIB)
+    image.take("monday")
+    image.take("tuesday")
+    with image.source("monday") as monday, image.source("tuesday") as tuesday, image.source() as now:
+        for source in (monday, tuesday, now):
+            source.confirm()
+        image.drop("monday")
+        with pytest.raises(SourceError, match="@monday was removed"):
+            monday.confirm()
+        tuesday.confirm()
+        image.resize(32 * MIB)
+        tuesday.confirm()
+        with pytest.raises(SourceError, match="made smaller"):
+            now.confirm()
+        image.recreate(64 * MIB)
+        for source in (tuesday, now):
+            with pytest.raises(SourceError, match="not there any more"):
+                source.confirm()
+
+
 def test_an_image_of_no_bytes(pool: Pool) -> None:
     image = pool.image(0)
     with image.snapshots() as snapshots:

@@ -40,6 +40,7 @@ class RbdSource(Source):
                 self._image_id = str(self._image.id())
                 self._point = self._find_point()
             self._pool_identity = connection.pool_identity()
+            self._connection = connection
             self._flags = _fadvise_flags()
             self._undo = undo.pop_all()
 
@@ -80,6 +81,21 @@ class RbdSource(Source):
             # An image as it is now may have grown since it was opened.
             if extent.offset < self._size_bytes:
                 yield Extent(extent.offset, min(extent.length, self._size_bytes - extent.offset))
+
+    def confirm(self) -> None:
+        """The snapshot is there still, or the image with all its bytes.
+
+        One that is open for reading only hears of no removal, and goes on to read: zeros, or what is written now.
+        """
+        with self._connection.image(self._name, self._image_id) as image, translated(SourceError, f"open {self._url}"):
+            if self._point is None:
+                left = image.size() >= self._size_bytes
+            else:
+                left = any(int(told["id"]) == self._point.id for told in image.list_snaps())
+        if not left:
+            raise SourceError(
+                f"{self._url} was removed or made smaller while it was read: what was read may be anything. Back up again"
+            )
 
     def close(self) -> None:
         """Close image and connection. Calling it twice does nothing."""
