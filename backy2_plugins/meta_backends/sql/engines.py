@@ -21,6 +21,9 @@ _OUR_DRIVERS = {
 }
 """What a URL that names no driver means, if that driver is installed: the library's own choices are older ones."""
 _WITH_CONNECT_TIMEOUT = ("psycopg", "psycopg2", "pymysql", "mysqldb")
+_WITH_KEEPALIVE = ("psycopg", "psycopg2")
+_KEEPALIVE = {"keepalives_idle": 20, "keepalives_interval": 10, "keepalives_count": 4, "tcp_user_timeout": 60_000}
+"""A server whose machine fell, or to which the network was cut, says nothing: a minute later, not two hours, it is given up."""
 _CONNECT_S = 10
 _ANSWER_S = 3600
 _SECRET_WORDS = ("password", "passwd", "sslpassword")
@@ -67,7 +70,7 @@ def is_there(path: str) -> bool:
 
 
 def make_server_engine(url: URL, **options: Any) -> Engine:
-    """As :func:`make_engine`, for a server: one that takes the connection and never answers is given up."""
+    """As :func:`make_engine`, for a server: one that takes the connection and never answers, or vanishes, is given up."""
     engine = make_engine(url, pool_pre_ping=True, **options)
     event.listen(engine, "do_connect", _give_up_in_time)
     return engine
@@ -77,6 +80,9 @@ def _give_up_in_time(dialect: Any, record: Any, arguments: Any, parameters: Any)
     # What the URL says goes first.
     if dialect.driver in _WITH_CONNECT_TIMEOUT:
         parameters.setdefault("connect_timeout", _CONNECT_S)
+    if dialect.driver in _WITH_KEEPALIVE:
+        for name, value in _KEEPALIVE.items():
+            parameters.setdefault(name, value)
     if dialect.driver == "pymysql":
         # Its time for connecting ends before the server has said its first word; a migration may take long.
         parameters.setdefault("read_timeout", _ANSWER_S)
