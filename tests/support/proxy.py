@@ -172,7 +172,7 @@ class Proxy:
             end.close()
 
     async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, to: To, link: _Link) -> None:
-        with contextlib.suppress(ConnectionError):
+        try:
             while piece := await reader.read(_PIECE):
                 if self._delay_s:
                     await asyncio.sleep(self._delay_s)
@@ -192,6 +192,9 @@ class Proxy:
                 writer.write(piece)
                 await writer.drain()
             writer.write_eof()
+        except ConnectionError:
+            # What befell one side is to befall the other, which else would wait for ever.
+            link.abort()
 
     def _hit(self, to: To, length: int) -> _Order | None:
         """The first order that strikes within the next ``length`` bytes; its ``after`` is then from here on."""
