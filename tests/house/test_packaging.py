@@ -56,6 +56,8 @@ def test_the_installed_program_works_without_the_tree(wheel: Path, tmp_path: Pat
 
     assert run("-c", "import backy2_core; print(backy2_core.__file__)").startswith(str(target))
     assert run(str(target / "bin" / "backy2"), "--version").strip() == backy2_core.__version__
+    run(str(target / "bin" / "backy2"), "plugins", "new", "formatter", "markdown")
+    assert (tmp_path / "backy2-markdown" / "setup.py").exists()
     run(str(target / "bin" / "backy2"), "backup", f"file://{tmp_path}/image", "vm")
     run(str(target / "bin" / "backy2"), "restore", "latest:vm", f"file://{tmp_path}/restored")
     assert (tmp_path / "restored").read_bytes() == (tmp_path / "image").read_bytes()
