@@ -6,6 +6,7 @@ DESCRIPTION = "says what a thing is; its promises are in the sentences beside it
 PERMISSION = "allows something, so that nothing can break it"
 CALLER = "a duty of the caller, or of the engine"
 UNSEEN = "no suite can see it"
+REMOVED = "the suite of snapshots removes one that is being read; see test_what_was_read_of_one_that_was_removed_is_right_or_denied"
 
 NO_PROMISE: dict[str, dict[str, str]] = {
     "data_backend": {
@@ -28,6 +29,11 @@ NO_PROMISE: dict[str, dict[str, str]] = {
         "A device opened for reading.": DESCRIPTION,
         "the others from one at a time.": CALLER,
         "A backup is continued only on a source of the same identity.": CALLER,
+        "Raise SourceError where what was read may not be what was opened.": REMOVED,
+        "Asked when all was read, before anybody believes it.": CALLER,
+        "For devices that give other bytes, and no error, once what is read was removed:": DESCRIPTION,
+        "a snapshot of RBD for one.": DESCRIPTION,
+        "All others have nothing to do here.": PERMISSION,
     },
     "target": {
         "What a restore needs:": DESCRIPTION,
