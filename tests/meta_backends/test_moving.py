@@ -9,6 +9,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ import sqlalchemy as sa
 
 from backy2_core.contracts.meta_backend import SchemaState
 from backy2_core.errors import RefusedError, SchemaError
-from backy2_core.testing.meta_backend_base import begin
+from backy2_core.testing.meta_backend_base import begin, run_out
 from backy2_plugins.meta_backends import sql
 from backy2_plugins.meta_backends.sql.schema import REVISIONS
 from tests.meta_backends.test_servers import open_url
@@ -160,6 +161,25 @@ def test_a_live_job_keeps_the_database_where_it_is(installation, tmp_path):
             move(installation.url, f"sqlite:///{tmp_path}/new.sqlite")
         meta.end_job(job.id)
     move(installation.url, f"sqlite:///{tmp_path}/new.sqlite")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_who_worked_in_the_old_database_before_writes_nothing_to_it_afterwards(kind, installation, new_url, tmp_path):
+    url = new_url(kind)
+    move(installation.url, url)
+    with open_url(url) as meta, ThreadPoolExecutor(1) as beside:
+        asleep, waiting = begin(meta), []
+        run_out(meta, asleep.id)
+
+        def tell(done: int, total: int) -> None:
+            if not waiting:
+                waiting.append(beside.submit(begin, meta))
+
+        move(url, f"sqlite:///{tmp_path}/last.sqlite", tell)
+        with pytest.raises(SchemaError, match="was moved to another one"):
+            waiting[0].result()
+        with pytest.raises(SchemaError, match="was moved to another one"):
+            meta.renew_job(asleep.id, 60.0, 0.5)
 
 
 def test_nobody_writes_while_it_is_moved(installation, tmp_path):

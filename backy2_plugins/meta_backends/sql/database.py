@@ -78,6 +78,7 @@ class Database:
             connection = stack.enter_context(self.transaction(self._writer))
             if self.path is None:
                 stack.enter_context(turn_to_write(connection, self.tables, 0 if long else self._busy_timeout_s / 2))
+            self._refuse_moved(connection)
             yield connection
 
     @contextmanager
@@ -138,6 +139,11 @@ class Database:
         if state is not SchemaState.CURRENT:
             raise SchemaError(f"database {self.location} {NEXT_STEP[state]}")
         self._checked = True
+
+    def _refuse_moved(self, connection: Connection) -> None:
+        """Everything may have been moved since the schema was checked; what is written here then, nobody finds again."""
+        if connection.execute(select(self.tables.schema.c.version_num)).scalar() == MOVED:
+            raise SchemaError(f"database {self.location} {NEXT_STEP[SchemaState.MOVED]}")
 
     @contextmanager
     def _migrating_alone(self) -> Iterator[None]:
