@@ -218,6 +218,15 @@ class ArrivalPromises(PromiseBase):
         assert meta.sweep_blobs(Sweep(drop=[(number, 1)]), horizon=2**62) == 0
         assert state_of(meta, number) is (BlobState.DAMAGED if damaged else BlobState.STORED)
 
+    def test_records_are_found_in_every_state(self, meta: MetaBackend, job: JobId, store: StoreId) -> None:
+        blobs = new_blobs(3)
+        ids = meta.add_blobs(job, store, blobs)
+        meta.set_blob_state(ids[1:2], BlobState.DAMAGED, BlobState.STORED)
+        meta.set_blob_state(ids[2:], BlobState.DELETING, BlobState.STORED)
+        found = meta.find_records(store, [blob.uid for blob in blobs])
+        states = [BlobState.STORED, BlobState.DAMAGED, BlobState.DELETING]
+        assert [found[blob.uid].state for blob in blobs] == states
+
     def test_records_are_found_by_store_and_uid(self, meta: MetaBackend, job: JobId, store: StoreId) -> None:
         blobs = new_blobs(2)
         ids = meta.add_blobs(job, store, blobs)

@@ -129,3 +129,10 @@ class LeasePromises(PromiseBase):
         run_out(meta, job)
         add(meta, job, store)
         assert [found.id for found in meta.expire_jobs()] == [job]
+
+    def test_writing_a_map_does_not_extend_the_lease(self, meta: MetaBackend, job: JobId, store: StoreId) -> None:
+        run_out(meta, job)
+        version = create(meta, job)
+        append(meta, job, version, segment(add(meta, job, store)))
+        meta.finish_version(job, version.id, DIGEST, None)
+        assert [found.id for found in meta.expire_jobs()] == [job]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
@@ -99,6 +99,12 @@ class VersionPromises(PromiseBase):
         assert names(meta, states=frozenset({VersionState.VALID})) == ["three"]
         assert names(meta, states=frozenset()) == []
 
+    def test_case_matters_in_names_and_tags(self, meta: MetaBackend, job: JobId) -> None:
+        for name in ("vm", "VM"):
+            create(meta, job, name=name, tags=frozenset({name}))
+        assert names(meta, name="vm") == ["vm"]
+        assert names(meta, tag="VM") == ["VM"]
+
     def test_a_uid_prefix_is_taken_literally(self, meta: MetaBackend, job: JobId) -> None:
         create(meta, job, name="one", uid=VersionUid("abc_1234-0000-0000-0000-000000000000"))
         create(meta, job, name="two", uid=VersionUid("abcd1234-0000-0000-0000-000000000000"))
@@ -157,6 +163,9 @@ class VersionPromises(PromiseBase):
         moment = datetime(2031, 12, 31, 23, 59, 59, 999999, tzinfo=UTC)
         meta.set_expire(version.id, moment)
         assert only(meta, version).expire == moment
+        elsewhere = moment.astimezone(timezone(timedelta(hours=5)))
+        meta.set_expire(version.id, elsewhere)
+        assert only(meta, version).expire == moment, "a time in another zone is another text, but the same moment"
         meta.set_expire(version.id, None)
         assert only(meta, version).expire is None
 

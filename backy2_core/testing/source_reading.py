@@ -152,5 +152,10 @@ class SourceSuite(SourceTrouble):
             readings = [pool.submit(compare, extent) for extent in source.allocated() for _ in range(THREADS)]
         assert all(reading.result() for reading in readings)
 
+    def test_what_was_read_of_a_device_that_stays_is_confirmed(self, source: Source, content: bytes) -> None:
+        source.confirm()
+        assert read(source, 0, len(content)) == content
+        source.confirm()
+
     def test_at_least_one_thread_is_asked_for(self, source: Source) -> None:
         assert source.threads >= 1
