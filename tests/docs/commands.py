@@ -15,7 +15,7 @@ from tests.docs import pages
 
 SHELL = ("sh", "ini", "cron")
 _PUNCTUATION = "|&;()<>"
-_TAKES_NAMES = ("ln", "grep", "pgrep", "pip")
+_TAKES_NAMES = ("ceph", "grep", "ln", "pgrep", "pip")
 """Commands of which the word ``backy2`` is an argument, and no command."""
 _SUBSTITUTION = re.compile(r"\$\(([^()]*)\)")
 
