@@ -7,14 +7,15 @@ export PYTHON
 
 RUN = .venv/bin/python
 
-.PHONY: help demo demo-ceph test soak bench bench-huge bench-s3 bench-ceph docs lint format clean
+.PHONY: help demo demo-ceph test planted soak bench bench-huge bench-s3 bench-ceph bench-postgresql docs lint format clean
 
 help:
 	@echo "make demo       back up, change, back up again, scrub and restore a real file system"
 	@echo "make demo-ceph  the same with RBD images, on a Ceph cluster that it starts and removes"
 	@echo "make test       all tests: style, types, layers, behaviour"
+	@echo "make planted    show that the conformance suites find every planted fault, and print the table"
 	@echo "make soak       the long tests"
-	@echo "make bench      measure, and print tables; make bench-huge for 48 million blobs, make bench-s3 for S3, make bench-ceph for Ceph"
+	@echo "make bench      measure, and print tables; make bench-huge for 48 million blobs; bench-s3, bench-ceph, bench-postgresql: on servers"
 	@echo "make docs       write the pages that are made from the code"
 	@echo "make lint       style, types and layers alone"
 	@echo "make format     let ruff format the code"
@@ -38,6 +39,9 @@ demo-ceph: .venv/ready-demo-ceph
 test: .venv/ready-test
 	$(RUN) -m pytest -n $(JOBS) --dist loadgroup -rs $(ARGS)
 
+planted: .venv/ready-test
+	$(RUN) -m pytest -q -s tests/planted $(ARGS)
+
 soak: .venv/ready-test
 	$(RUN) -m pytest -m soak --timeout 0 -rs -s $(ARGS)
 
@@ -52,6 +56,9 @@ bench-s3: .venv/ready-test
 
 bench-ceph: .venv/ready-test
 	$(RUN) -m benchmarks.ceph_run $(ARGS)
+
+bench-postgresql: .venv/ready-test
+	$(RUN) -m benchmarks.postgresql $(ARGS)
 
 docs: .venv/ready-test
 	$(RUN) -m tests.config.render_example > plugins.cfg.example
