@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from tests.hosts.fleet import Fleet
+from tests.hosts.fleet import KILLED, Fleet
 from tests.support.ceph import Gateway
 from tests.support.proxy import Proxy, Strike, To
 from tests.support.servers import Server
@@ -61,20 +61,25 @@ class Chaos:
             _, what = self._due.pop(0)
             strikes = {"kill": self._kill, "cut": self._cut, "restart PostgreSQL": self._postgresql}
             strikes.get(what, self._gateway)()
-            if what != "cut":
+            if what.startswith("restart"):
                 self.done[what] += 1
 
     def end(self) -> None:
-        """Start what is down, and let all connections live."""
+        """Start what is down, let all connections live, and wait until all processes ended."""
         for _, start in self._down:
             start()
         self._down.clear()
         for proxy in (self._targets.to_postgresql, self._targets.to_gateway):
             proxy.heal()
             self.done["cut"] += proxy.strikes[Strike.CUT]
+        self._targets.fleet.drain()
+        # Some that were to be killed had ended just before.
+        self.done["kill"] = sum(n for (_, code), n in self._targets.fleet.ends.items() if code == KILLED)
 
     def _kill(self) -> None:
-        self._targets.fleet.kill(self._rng.choice(self._targets.fleet.running))
+        fleet = self._targets.fleet
+        if alive := [each for each in fleet.running if each not in fleet.doomed]:
+            fleet.kill(self._rng.choice(alive))
 
     def _cut(self) -> None:
         proxy = self._rng.choice([self._targets.to_postgresql, self._targets.to_gateway])

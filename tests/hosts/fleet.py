@@ -44,7 +44,8 @@ class Fleet:
         self._work = work
         self._meta = meta
         self._may_end_with = may_end_with
-        self._doomed: set[Running] = set()
+        self.doomed: set[Running] = set()
+        """Those that were killed."""
         self._number = 0
 
     def __enter__(self) -> Fleet:
@@ -72,7 +73,7 @@ class Fleet:
 
     def kill(self, one: Running) -> None:
         """Kill it with SIGKILL; its end is not looked at before :meth:`look`."""
-        self._doomed.add(one)
+        self.doomed.add(one)
         one.process.kill()
 
     def look(self) -> list[Running]:
@@ -113,7 +114,7 @@ class Fleet:
         self.ends[one.task.kind, code] += 1
         said = one.output.read_text(errors="replace")
         assert "Traceback" not in said, f"{one.task}: {said}"
-        allowed = one.task.may_end_with | self._may_end_with | ({KILLED} if one in self._doomed else set())
+        allowed = one.task.may_end_with | self._may_end_with | ({KILLED} if one in self.doomed else set())
         assert code in allowed, f"{one.task} on {one.who} ended with {code}: {said}"
         if code == 0:
             one.task.check()

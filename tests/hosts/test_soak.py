@@ -69,7 +69,6 @@ def test_ten_processes_for_ten_minutes(tmp_path: Path, server: Server, own_ceph:
                 chaos.strike()
                 fleet.look()
             chaos.end()
-            fleet.drain()
             leases_run_out(meta)
             valid = audit(site, work, meta)
         finally:
