@@ -112,6 +112,13 @@ class ArrivalPromises(PromiseBase):
         assert meta.abandon_versions(3600.0) == []
         self._left_no_trace(meta, version)
 
+    def test_the_number_of_a_version_that_left_no_trace_is_not_given_out_again(
+        self, meta: MetaBackend, job: JobId
+    ) -> None:
+        gone = create(meta, job, arriving=True)
+        meta.remove_version(gone.id)
+        assert create(meta, job).id > gone.id
+
     def test_an_arriving_version_that_is_removed_leaves_no_trace(self, meta: MetaBackend, job: JobId) -> None:
         version = create(meta, job, arriving=True, protected=True, tags=frozenset({"t"}))
         append(meta, job, version, segment([BlobId(0)]))

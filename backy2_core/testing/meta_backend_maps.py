@@ -97,7 +97,10 @@ class MapPromises(PromiseBase):
         here, there = add(meta, job, store, 2)
         one = segment([here])
         two = type(one)(segment([there]).data, one.digest, (there,))
-        assert len(set(append(meta, job, version, one, two))) == 2
+        numbers = append(meta, job, version, one, two)
+        assert len(set(numbers)) == 2
+        third = type(one)(segment([there, here]).data, one.digest, (here, there))
+        assert not set(append(meta, job, version, third)) & set(numbers), "what is stored has the digest and other data"
 
     def test_a_condemned_segment_is_not_referred_to_anew(
         self, meta: MetaBackend, job: JobId, store: StoreId, version: Version

@@ -72,6 +72,10 @@ class VersionPromises(PromiseBase):
         assert list(meta.versions(VersionFilter())) == expected
         assert sorted(made, key=lambda version: version.id) == made
 
+    def test_versions_of_one_name_and_date_are_listed_by_number(self, meta: MetaBackend, job: JobId) -> None:
+        made = [finished(meta, job, name="a", date=datetime(2017, 1, 1, tzinfo=UTC), arriving=True) for _ in range(4)]
+        assert [version.id for version in meta.versions(VersionFilter())] == [version.id for version in made]
+
     def test_a_long_list_is_whole(self, meta: MetaBackend, job: JobId) -> None:
         made = {create(meta, job, name=f"vm{number % 3}", tags=frozenset({f"t{number}"})) for number in range(1203)}
         listed = list(meta.versions(VersionFilter()))
