@@ -8,7 +8,9 @@ import sys
 import textwrap
 from collections.abc import Callable
 
+import pymysql
 import pytest
+import sqlalchemy as sa
 
 from backy2_core.contracts.meta_backend import MetaBackend, SchemaState
 from backy2_core.errors import MetaBackendError, SchemaError
@@ -18,6 +20,7 @@ from backy2_core.model.version import VersionFilter
 from backy2_core.testing.meta_backend import MetaBackendSuite
 from backy2_core.testing.meta_backend_base import add, begin, create
 from backy2_plugins.meta_backends import sql
+from backy2_plugins.meta_backends.sql.failures import translated
 from tests.support.engines import settings_of
 from tests.support.original_tables import connected, dump
 from tests.support.servers import PASSWORD, USER, Server
@@ -199,7 +202,7 @@ class TestSchema:
             def change() -> None:
                 with meta._database.write() as connection:
                     connection.execute(meta._database.tables.tags.insert().values(version=1, name="a"))
-                    kill_others(url)
+                    sa.event.listen(connection, "commit", lambda connection: kill_others(url))
 
             with pytest.raises(MetaBackendError, match="may have been made or not") as caught:
                 change()
@@ -244,3 +247,13 @@ class TestMariaDBAlone:
         with open_url(url) as meta, pytest.raises(SchemaError, match=r"backy2_(counters|jobs), which is not empty"):
             meta.initialise()
         assert dump(url, ours=True) == before
+
+
+@pytest.mark.parametrize("connection_lost", [False, True])
+def test_a_server_that_goes_down_while_committing_leaves_doubt_whatever_became_of_the_connection(connection_lost):
+    said = pymysql.err.OperationalError(1053, "Server shutdown in progress")
+    error = sa.exc.OperationalError("COMMIT", None, said, connection_invalidated=connection_lost)
+    assert translated(error, "here").retryable
+    assert not translated(error, "here", in_doubt=True).retryable
+    deadlock = sa.exc.OperationalError("COMMIT", None, pymysql.err.OperationalError(1213, "Deadlock found"))
+    assert translated(deadlock, "here", in_doubt=True).retryable

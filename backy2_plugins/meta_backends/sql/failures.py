@@ -37,9 +37,10 @@ _POSTGRESQL = {
 _MISSING_STATES = ("42P01", "42703")
 _MISSING_CODES = (1146, 1054)
 """No such table, no such column: of PostgreSQL, of MariaDB."""
-_RETRYABLE_CODES = (1053, 1205, 1213, 2002, 2003, 2006, 2013)
+_GOING_DOWN_CODE, _GOING_DOWN_STATES = 1053, ("08", "57P")
+_RETRYABLE_CODES = (_GOING_DOWN_CODE, 1205, 1213, 2002, 2003, 2006, 2013)
 """MariaDB's numbers for: going down, waited too long for a lock, deadlock, cannot be reached, connection lost."""
-_RETRYABLE_STATES = ("40001", "40P01", "55P03", "08", "57P", _FORGOTTEN)
+_RETRYABLE_STATES = ("40001", "40P01", "55P03", *_GOING_DOWN_STATES, _FORGOTTEN)
 """SQLSTATE prefixes: serialisation failure, deadlock, waited too long for a lock, connection lost, server going down, and a
 transaction in which this process slept."""
 
@@ -51,7 +52,7 @@ def translated(error: SQLAlchemyError, location: str, *, in_doubt: bool = False)
     """
     if not isinstance(error, DBAPIError):
         return MetaBackendError(f"database {location}: {error}")
-    if in_doubt and error.connection_invalidated and _state(error.orig) != _FORGOTTEN:
+    if in_doubt and _leaves_doubt(error):
         return MetaBackendError(
             f"the connection to database {location} was lost while a change was being committed, so that it may have been"
             f" made or not ({_said(error.orig)}); run the command again"
@@ -69,6 +70,12 @@ def translated(error: SQLAlchemyError, location: str, *, in_doubt: bool = False)
     reason = _MARIADB.get(_code(error.orig)) or _postgresql_reason(error.orig)
     message = f"database {location} {reason} ({said})" if reason else f"database {location}: {said}"
     return MetaBackendError(message, retryable=_may_pass(error))
+
+
+def _leaves_doubt(error: DBAPIError) -> bool:
+    """Whether a change may have been made whose commit failed so: a server that goes down says no more about it."""
+    going_down = _code(error.orig) == _GOING_DOWN_CODE or _state(error.orig).startswith(_GOING_DOWN_STATES)
+    return (error.connection_invalidated or going_down) and _state(error.orig) != _FORGOTTEN
 
 
 def _is_missing(error: BaseException | None, said: str) -> bool:
