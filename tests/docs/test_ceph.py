@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.ceph.caps import NIGHTLY, NIGHTLY_STRICT, READING, STORE
 from tests.docs import pages, places
 from tests.support.ceph import Cluster, skip_without_ceph
 
@@ -77,10 +78,7 @@ def test_the_caps_of_the_table_suffice_each_for_its_job(tmp_path: Path, cluster:
     cluster.run("rbd", "create", "--size", "8M", "vms/vm1")
     cluster.run("rbd", "bench", "--io-type", "write", "--io-size", "4M", "--io-total", "4M", "vms/vm1")
     cluster.run("rbd", "snap", "create", "vms/vm1@monday")
-    reads, snapshots, stores, restores = (
-        {"mon": pages.named(row[1])[0], "osd": pages.named(row[2])[0]}
-        for row in next(pages.tables(pages.sections(PAGE, 2)["A user with the rights that it needs"]))[1:]
-    )
+    reads, snapshots, strict, stores, restores = rights()
 
     def call(source: Mapping[str, str], store: Mapping[str, str], *words: str) -> int:
         users = [cluster.make_user(f"client.u{next(numbers)}", caps) for caps in (source, store)]
@@ -94,11 +92,25 @@ def test_the_caps_of_the_table_suffice_each_for_its_job(tmp_path: Path, cluster:
     assert call(reads, stores, "backup", "rbd://vms/vm1@monday", "vm1") == 0
     assert call(reads, stores, "backup", "rbd://vms/vm1", "vm1") == 12
     assert call(snapshots, stores, "backup", "rbd://vms/vm1", "vm1") == 0
+    assert call(strict, stores, "backup", "rbd://vms/vm1", "vm1") == 0
     assert call(snapshots, restores, "backup", "rbd://vms/vm1", "vm1") == 14
-    assert call(reads, restores, "restore", "latest:vm1", "rbd://vms/vm2") == 13
+    for user in (reads, strict):
+        assert call(user, restores, "restore", "latest:vm1", "rbd://vms/vm2") == 13
     assert call(snapshots, restores, "restore", "latest:vm1", "rbd://vms/vm2") == 0
     assert call(reads, stores, "scrub", "latest:vm1") == 0
     assert call(reads, stores, "cleanup", "--full") == 0
+
+
+def test_the_caps_are_those_of_which_none_may_be_missing() -> None:
+    told = [row["osd"] for row in rights()[:4]]
+    tried = [", ".join(need.osd) for need in (READING, NIGHTLY, NIGHTLY_STRICT, STORE)]
+    assert told == [caps.replace("POOL", "vms").replace("STORE", "backups") for caps in tried]
+
+
+def rights() -> list[dict[str, str]]:
+    """The caps of each row of the table, by daemon."""
+    rows = next(pages.tables(pages.sections(PAGE, 2)["A user with the rights that it needs"]))[1:]
+    return [{"mon": pages.named(row[1])[0], "osd": pages.named(row[2])[0]} for row in rows]
 
 
 def units() -> dict[str, str]:
