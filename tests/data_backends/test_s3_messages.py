@@ -138,6 +138,27 @@ def test_a_passing_word_for_a_missing_page_proves_no_blob_missing(scripted: Scri
             assert not isinstance(caught.value, BlobNotFoundError)
 
 
+@pytest.mark.parametrize("body", [b"", b"<?xml version='1.0'?><ListBucketResult></ListBucketResult>"])
+def test_an_answer_without_an_end_is_no_empty_store(scripted: Scripted, body: bytes) -> None:
+    with scripted.server.open("shelf") as store:
+        store.flush()
+        scripted.answers = [Answer(200, body, {"Content-Type": "application/xml"})]
+        with pytest.raises(DataBackendError, match="says not whether it is the last") as caught:
+            list(store.list_blobs())
+        assert caught.value.retryable
+
+
+@pytest.mark.parametrize("token", ["", "<NextContinuationToken>again</NextContinuationToken>"])
+def test_a_listing_that_does_not_get_on_ends(scripted: Scripted, token: str) -> None:
+    page = f"<?xml version='1.0'?><ListBucketResult><IsTruncated>true</IsTruncated>{token}</ListBucketResult>"
+    with scripted.server.open("shelf") as store:
+        store.flush()
+        scripted.answers = [Answer(200, page.encode(), {"Content-Type": "application/xml"})]
+        with pytest.raises(DataBackendError, match="does not say how to go on") as caught:
+            list(store.list_blobs())
+        assert not caught.value.retryable
+
+
 @pytest.mark.parametrize("status", [200, 403, 404])
 def test_another_server_than_one_for_s3(scripted: Scripted, status: int) -> None:
     scripted.answers = [Answer(status, b"<html><p>Welcome!</html>", {"Content-Type": "text/html"})]

@@ -300,7 +300,8 @@ def page(uids: list[BlobUid], following: str = "") -> Answer:
     """A page of a listing."""
     rows = "".join(f"<Contents><Key>{uid}</Key><Size>1</Size></Contents>" for uid in uids)
     more = f"<IsTruncated>true</IsTruncated><NextContinuationToken>{following}</NextContinuationToken>"
-    return Answer(200, f"<ListBucketResult>{rows}{more if following else ''}</ListBucketResult>".encode())
+    last = "<IsTruncated>false</IsTruncated>"
+    return Answer(200, f"<ListBucketResult>{rows}{more if following else last}</ListBucketResult>".encode())
 
 
 def sent(scripted: Scripted, uid: BlobUid, **settings: Any) -> dict[str, str]:

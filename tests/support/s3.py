@@ -134,7 +134,9 @@ class Answer:
 
 
 LISTING = Answer(
-    200, b"<?xml version='1.0'?><ListBucketResult></ListBucketResult>", {"Content-Type": "application/xml"}
+    200,
+    b"<?xml version='1.0'?><ListBucketResult><IsTruncated>false</IsTruncated></ListBucketResult>",
+    {"Content-Type": "application/xml"},
 )
 
 

@@ -6,9 +6,12 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
+from backy2_core.api import DataBackendError
 from backy2_plugins.data_backends.s3.bucket import Bucket
 
 T = TypeVar("T")
+
+_TOKEN = "ContinuationToken"
 
 
 class Listing(Iterator[T]):
@@ -38,8 +41,19 @@ class Listing(Iterator[T]):
         self._bucket.reach()
         with self._bucket.failures.translated("list objects"):
             page = self._bucket.client.list_objects_v2(**self._arguments)
+        self._check(page)
         skip = len(self._bucket.options.prefix)
         made = (self._make(row["Key"][skip:], row["Size"]) for row in page.get("Contents", ()))
         self._rows.extend(row for row in made if row is not None)
-        self._more = page.get("IsTruncated", False)
-        self._arguments["ContinuationToken"] = page.get("NextContinuationToken", "")
+        self._more = page["IsTruncated"]
+        self._arguments[_TOKEN] = page.get("NextContinuationToken", "")
+
+    def _check(self, page: dict[str, Any]) -> None:
+        """Whoever believed in an end that is none would find blobs missing, and in a page that leads to itself never end."""
+        if "IsTruncated" not in page:
+            what, passes = "an answer says not whether it is the last", True
+        elif page["IsTruncated"] and page.get("NextContinuationToken", "") in ("", self._arguments.get(_TOKEN)):
+            what, passes = "the server does not say how to go on; it cannot be used for a store of this size", False
+        else:
+            return
+        raise DataBackendError(f"cannot list objects in {self._bucket.options.location}: {what}", retryable=passes)
