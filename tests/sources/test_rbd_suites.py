@@ -45,6 +45,7 @@ class TestSourceOfASnapshot(SourceSuite):
         return SourceSubject(lambda: image.source("monday"), content)
 
 
+@pytest.mark.soak
 class TestSourceOfAnImage(SourceSuite):
     @pytest.fixture
     def subject(self, pool: Pool) -> SourceSubject:
@@ -52,6 +53,7 @@ class TestSourceOfAnImage(SourceSuite):
         return SourceSubject(image.source, _filled(image))
 
 
+@pytest.mark.soak
 class TestSourceWithoutObjectMap(SourceSuite):
     @pytest.fixture
     def subject(self, pool: Pool) -> SourceSubject:
@@ -88,6 +90,7 @@ class TestSourceOfAStripedImage(SourceSuite):
         return SourceSubject(lambda: image.source("monday"), content)
 
 
+@pytest.mark.soak
 class TestSourceInANamespace(SourceSuite):
     @pytest.fixture
     def subject(self, spaced_pool: Pool) -> SourceSubject:
@@ -112,6 +115,7 @@ class TestExistingTarget(TargetSuite):
         return TargetSubject(image.target, image.content, SIZE, creates=False)
 
 
+@pytest.mark.soak
 class TestTargetInAClone(TargetSuite):
     @pytest.fixture
     def subject(self, pool: Pool) -> TargetSubject:
@@ -133,6 +137,7 @@ class TestSnapshots(SnapshotsSuite):
         return _snapshots_subject(pool.image(2 * MIB, order=18))
 
 
+@pytest.mark.soak
 class TestSnapshotsInANamespaceWithoutObjectMap(SnapshotsSuite):
     @pytest.fixture
     def subject(self, spaced_pool: Pool) -> SnapshotsSubject:
