@@ -190,6 +190,23 @@ class ArrivalPromises(PromiseBase):
         with pytest.raises(BlobConflictError):
             meta.take_over_blobs(job, store, [blob])
 
+    def test_a_record_that_is_being_deleted_is_refused_and_stays(
+        self, meta: MetaBackend, job: JobId, store: StoreId
+    ) -> None:
+        (blob,) = new_blobs(1)
+        (number,) = meta.take_over_blobs(job, store, [blob])
+        meta.set_blob_state([number], BlobState.DELETING, BlobState.UNSEEN)
+        with pytest.raises(BlobConflictError):
+            meta.take_over_blobs(job, store, [blob])
+        assert state_of(meta, number) is BlobState.DELETING
+
+    def test_all_blobs_in_conflict_are_named(self, meta: MetaBackend, job: JobId, store: StoreId) -> None:
+        known = new_blobs(3)
+        meta.take_over_blobs(job, store, known)
+        with pytest.raises(BlobConflictError) as raised:
+            meta.take_over_blobs(job, store, [known[0], *(dataclasses.replace(blob, size=1) for blob in known[1:])])
+        assert sorted(raised.value.uids) == sorted(blob.uid for blob in known[1:])
+
     def test_taking_over_needs_the_lease(self, meta: MetaBackend, job: JobId, store: StoreId) -> None:
         (blob,) = new_blobs(1)
         expire(meta, job)

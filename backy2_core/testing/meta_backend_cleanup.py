@@ -224,8 +224,10 @@ class CleanupPromises(PromiseBase):
         numbers = meta.add_blobs(job, store, blobs[:2])
         meta.add_blobs(job, other, blobs[2:])
         meta.set_blob_state(numbers[:1], BlobState.DELETING, BlobState.STORED)
+        (unseen,) = new_blobs(1)
+        meta.take_over_blobs(job, store, [unseen])
         uids = [blob.uid for blob in blobs]
-        assert meta.recorded_uids(store, [*uids, BlobUid("unknown")]) == set(uids[:2])
+        assert meta.recorded_uids(store, [*uids, unseen.uid, BlobUid("unknown")]) == {*uids[:2], unseen.uid}
         assert meta.recorded_uids(store, []) == set()
 
     def test_an_unrecorded_object_is_doomed_once(self, meta: MetaBackend, job: JobId, store: StoreId) -> None:

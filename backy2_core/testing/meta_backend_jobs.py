@@ -103,6 +103,12 @@ class JobPromises(PromiseBase):
         assert sorted(user.versions) == sorted([first.id, second.id])
         assert meta.jobs({JobState.LIVE})[0] == user
 
+    def test_a_job_that_is_over_names_nothing(self, meta: MetaBackend, job: JobId) -> None:
+        version = finished(meta, job)
+        user = begin(meta, JobKind.RESTORE, uses=[Use(version.uid)])
+        meta.end_job(user.id)
+        assert [found.versions for found in meta.jobs({JobState.ENDED})] == [()]
+
     def test_the_job_that_made_a_version_names_it(self, meta: MetaBackend, job: JobId) -> None:
         version = create(meta, job)
         assert [found.versions for found in meta.jobs({JobState.LIVE})] == [(version.id,)]

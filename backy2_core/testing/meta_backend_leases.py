@@ -115,6 +115,13 @@ class LeasePromises(PromiseBase):
         assert meta.expire_jobs() == []
         assert [found.id for found in meta.jobs({JobState.LIVE})] == [job]
 
+    def test_all_that_ran_out_expire_at_once(self, meta: MetaBackend) -> None:
+        jobs = [begin(meta).id for _ in range(3)]
+        for job in jobs[:2]:
+            meta.renew_job(job, 0.0, 0.0)
+        assert sorted(found.id for found in meta.expire_jobs()) == jobs[:2]
+        assert sorted(found.id for found in meta.jobs({JobState.EXPIRED})) == jobs[:2]
+
     def test_beginning_a_job_expires_what_has_run_out(self, meta: MetaBackend, job: JobId) -> None:
         run_out(meta, job)
         other = begin(meta)

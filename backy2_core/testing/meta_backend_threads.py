@@ -13,7 +13,7 @@ import pytest
 from backy2_core.contracts.meta_backend import MetaBackend, SchemaState, Sweep
 from backy2_core.errors import BlobGoneError, JobLostError, RefusedError
 from backy2_core.model.blob import BlobId, BlobState, BlobUid, DedupKey, NewBlob, StoreId
-from backy2_core.model.job import JobId, JobState, Use
+from backy2_core.model.job import JobId, JobKind, JobState, NewJob, Use
 from backy2_core.model.version import Version, VersionFilter, VersionState
 from backy2_core.testing.meta_backend_base import (
     HASH,
@@ -72,6 +72,13 @@ class ThreadPromises(PromiseBase):
             words = (f"store {round_number}", "memory", "somewhere")
             calls = [partial(backend.register_store, *words) for backend in (meta, other) * (THREADS // 2)]
             assert len(set(together(*calls))) == 1
+
+    def test_one_of_many_begins_what_it_is_at_alone(self, meta: MetaBackend, other: MetaBackend) -> None:
+        for round_number in range(5):
+            new = NewJob(JobKind.BACKUP, "host", 1, "backup", LONG_S, alone=f"vm{round_number}")
+            calls = [partial(backend.begin_job, new) for backend in (meta, other) * (THREADS // 2)]
+            begun = together(*(partial(accepted, call, RefusedError) for call in calls))
+            assert begun.count(True) == 1
 
     def test_many_threads_read_records_at_once(self, meta: MetaBackend, job: JobId, store: StoreId) -> None:
         numbers = add(meta, job, store, THREADS)

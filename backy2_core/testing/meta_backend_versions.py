@@ -182,6 +182,25 @@ class VersionPromises(PromiseBase):
         meta.change_tags(version.id)
         assert only(meta, version).tags == {"a", "c"}
 
+    def test_tags_stay_when_others_are_added(self, meta: MetaBackend, job: JobId) -> None:
+        version = finished(meta, job, tags=frozenset({"a", "b"}))
+        meta.change_tags(version.id, add={"c"})
+        assert only(meta, version).tags == {"a", "b", "c"}
+
+    def test_one_version_is_protected_and_no_other(self, meta: MetaBackend, job: JobId) -> None:
+        one, other = finished(meta, job), finished(meta, job)
+        meta.set_protected(other.id, True)
+        meta.set_protected(one.id, True)
+        meta.set_protected(one.id, False)
+        assert (only(meta, one).protected, only(meta, other).protected) == (False, True)
+
+    def test_a_purged_version_that_is_removed_stays_purged(self, meta: MetaBackend, job: JobId) -> None:
+        version = finished(meta, job)
+        meta.end_job(job)
+        removed_at_all(meta, version)
+        meta.remove_version(version.id)
+        assert only(meta, version).state is VersionState.PURGED
+
     def test_changes_of_an_unknown_version_are_refused(self, meta: MetaBackend) -> None:
         with pytest.raises(NotFoundError):
             meta.remove_version(UNKNOWN)
