@@ -67,12 +67,6 @@ class ThreadPromises(PromiseBase):
         with open_database() as opened:
             yield opened
 
-    def test_a_store_registered_by_many_at_once_has_one_number(self, meta: MetaBackend, other: MetaBackend) -> None:
-        for round_number in range(5):
-            words = (f"store {round_number}", "memory", "somewhere")
-            calls = [partial(backend.register_store, *words) for backend in (meta, other) * (THREADS // 2)]
-            assert len(set(together(*calls))) == 1
-
     def test_one_of_many_begins_what_it_is_at_alone(self, meta: MetaBackend, other: MetaBackend) -> None:
         for round_number in range(5):
             new = NewJob(JobKind.BACKUP, "host", 1, "backup", LONG_S, alone=f"vm{round_number}")

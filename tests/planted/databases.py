@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
+from backy2_core.contracts.meta_backend import SchemaState
 from backy2_core.errors import JobLostError, MetaBackendError
 from backy2_core.model.secret import Secret
 from backy2_core.testing.faulty_meta_backend import FaultyMetaBackend
@@ -59,6 +60,8 @@ class Right(FaultyMetaBackend):
 
     def sql(self, text: str, *values: Any) -> list[Any]:
         """Change or read rows behind the back of the object. Tables are named without their prefix, after a ``#``."""
+        if self.closed or not self.path.exists() or self.inner.schema_state() is not SchemaState.CURRENT:
+            return []  # the call itself will say so
         with contextlib.closing(sqlite3.connect(self.path, timeout=30.0, isolation_level=None)) as connection:
             return connection.execute(text.replace("#", "backy2_"), values).fetchall()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
@@ -42,12 +43,14 @@ class ShowsBlobsBeforeTheirJobIsKnown(Right):
 class CountsStoresByItself(Right):
     """Looks whether a store is known, and then makes it known."""
 
+    _callers = itertools.count()
+
     def register_store(self, identity: str, kind: str, location: str) -> StoreId:
         for known in self.inner.stores():
             if known.identity == identity and (known.kind, known.location) == (kind, location):
                 return known.id
         if not any(known.identity == identity for known in self.inner.stores()):
-            time.sleep(0.02)
+            time.sleep(0.005 * (next(self._callers) % 8))
             if any(known.identity == identity for known in self.inner.stores()):
                 raise MetaBackendError(f"store {identity} is there already")
         return super().register_store(identity, kind, location)
@@ -161,10 +164,10 @@ class WritesNothingWhileItLists(Right):
         yield from super().versions(which)
         self._listing = False
 
-    def create_version(self, job: Any, new: Any) -> Version:
+    def remove_version(self, version: Any, *, protected_too: bool = False) -> None:
         if self._listing:
             raise MetaBackendError(f"{self.location}: a list is being read")
-        return super().create_version(job, new)
+        super().remove_version(version, protected_too=protected_too)
 
 
 # -- errors
@@ -304,9 +307,11 @@ class CallsMissingAnError(Right):
 
 
 def _of_removed(method: str) -> Any:
-    def call(self: Right, version: Any, *args: Any) -> Any:
+    def call(self: Right, version: Any, *args: Any, **more: Any) -> Any:
         removed = self.ids("select id from #versions where id = ? and state in (4, 5)", version)
-        return self.with_rows("versions", "state", 2, removed, lambda: getattr(Right, method)(self, version, *args))
+        return self.with_rows(
+            "versions", "state", 2, removed, lambda: getattr(Right, method)(self, version, *args, **more)
+        )
 
     return call
 

@@ -61,6 +61,13 @@ class FinishesWithoutALease(Right):
     finish_version = _unleased("finish_version")
 
 
+@plant(LEASE)
+class HasAHorizonWithoutALease(Right):
+    """Tells a horizon to a job that is not live."""
+
+    horizon = _unleased("horizon")
+
+
 @plant(
     "Raises JobLostError once the job is not live any more.", "and conflict with a transaction that makes it expired"
 )
@@ -86,7 +93,9 @@ class LosesWhatRanOut(Right):
     """Refuses a job whose lease ran out, though nobody made it expired."""
 
     def add_blobs(self, job: JobId, store: StoreId, blobs: Sequence[NewBlob]) -> list[BlobId]:
-        if self.ids("select id from #jobs where id = ? and lease_until < unixepoch('subsec') * 1000000", job):
+        if self.ids(
+            "select id from #jobs where id = ? and lease_until < (julianday('now') - 2440587.5) * 86400e6", job
+        ):
             raise JobLostError(f"job {job} has lost its lease")
         return super().add_blobs(job, store, blobs)
 

@@ -6,7 +6,9 @@ DESCRIPTION = "says what a thing is; its promises are in the sentences beside it
 PERMISSION = "allows something, so that nothing can break it"
 CALLER = "a duty of the caller, or of the engine"
 UNSEEN = "no suite can see it"
-REMOVED = "the suite of snapshots removes one that is read: test_what_was_read_of_one_that_was_removed_is_right_or_denied"
+REMOVED = (
+    "the suite of snapshots removes one that is read: test_what_was_read_of_one_that_was_removed_is_right_or_denied"
+)
 
 NO_PROMISE: dict[str, dict[str, str]] = {
     "data_backend": {

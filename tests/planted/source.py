@@ -402,6 +402,14 @@ class TellsAList(RightSource):
         return list(super().allocated())  # type: ignore[return-value]
 
 
+@plant("Raise SourceError where what was read may not be what was opened.")
+class DoubtsAll(RightSource):
+    """Does not trust what was read of a device that stayed as it was."""
+
+    def confirm(self) -> None:
+        raise SourceError(f"{self.device.url} may be another device than before")
+
+
 # -- close
 
 
