@@ -21,6 +21,7 @@ FEW_WORDS = 3
 AGAIN = 3
 
 
+@pytest.mark.timeout(1200)  # all faults of a role are tried in one; each has a time limit of its own
 @pytest.mark.parametrize("role", ROLES)
 def test_each_planted_fault_is_found_by_the_public_suite(role: str) -> None:
     names = list(faults_of(role).kinds())
