@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Any, TypeVar
 
-from sqlalchemy import ARRAY, ColumnElement, Connection, Table, any_, bindparam, insert, text
+from sqlalchemy import ARRAY, ColumnElement, Connection, Table, bindparam, func, insert, text
 
 from backy2_plugins.meta_backends.sql.copying import can_copy, copy_rows
 
@@ -52,7 +52,8 @@ def _one_of(dialect: str, column: ColumnElement[Any], name: str, options: dict[s
     if dialect == "sqlite":
         return column.in_(text(_KEY_LIST.format(name)).bindparams(bindparam(name, **options)))
     if dialect == "postgresql":
-        return column == any_(bindparam(name, type_=ARRAY(column.type), **options))
+        # Not the library's any_(): it makes the parameter refer to itself, and its keys wait for the garbage collector.
+        return column == func.any(bindparam(name, type_=ARRAY(column.type), **options))
     return column.in_(bindparam(name, expanding=True, **options))
 
 
