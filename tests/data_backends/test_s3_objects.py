@@ -51,7 +51,7 @@ class TestLayout:
     def test_stores_with_prefixes_share_a_bucket_and_see_nothing_of_each_other(
         self, server: S3Server, bucket: str, store: S3DataBackend
     ) -> None:
-        with server.open(bucket, prefix="host1/") as one, server.open(bucket, prefix="host1/b") as other:
+        with server.open(bucket, prefix="host1/") as one, server.open(bucket, prefix="host1/z") as other:
             uids = [put_new(opened) for opened in (store, one, other)]
             for opened in (store, one, other):
                 assert opened.create_document("store.json", b"{}")
