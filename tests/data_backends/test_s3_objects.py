@@ -293,7 +293,7 @@ def hold(server: S3Server, bucket: str, uid: str, state: str, *, version: bool =
 
 def other_blobs(other: S3DataBackend) -> set[BlobUid]:
     """Blobs of a store whose prefix begins with another's, as that one sees them."""
-    return {BlobUid(f"b{uid}") for uid in listed(other)}
+    return {BlobUid(f"z{uid}") for uid in listed(other)}
 
 
 def page(uids: list[BlobUid], following: str = "") -> Answer:
