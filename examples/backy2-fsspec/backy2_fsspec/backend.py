@@ -76,6 +76,7 @@ class FsspecDataBackend(DataBackend):
 
     def flush(self) -> None:
         """Make names durable on a local filesystem; nothing elsewhere, since no other can be asked."""
+        self._connections.check_open()
         with self._connections.translated("flush what was written"):
             self._dialect.flush()
 

@@ -92,9 +92,13 @@ class Connections:
         while self._idle:
             self.dialect.disconnect(self._idle.pop())
 
-    def _take(self) -> Any:
+    def check_open(self) -> None:
+        """Raise if they were closed, in a call that would need none of them."""
         if self._closed:
             raise DataBackendError(f"the store {self.location} was closed")
+
+    def _take(self) -> Any:
+        self.check_open()
         with contextlib.suppress(IndexError):
             return self._idle.pop()
         # A file that is missing for this (a key, say) is none of the store's.
