@@ -49,7 +49,9 @@ def run(role: str, selected: Sequence[str], enough: int = 1_000_000, timeout_s: 
             text=True,
             check=False,
         )
-        assert done.returncode in (0, 1), done.stdout[-5000:] + done.stderr[-5000:]
+        assert done.returncode in (0, 1), (
+            f"pytest ended with {done.returncode}:\n" + done.stdout[-5000:] + done.stderr[-5000:]
+        )
         found = json.loads(results.read_text(encoding="utf-8"))
     return {nodeid.partition("::")[2]: outcome for nodeid, outcome in found.items()}
 
@@ -57,11 +59,19 @@ def run(role: str, selected: Sequence[str], enough: int = 1_000_000, timeout_s: 
 def references_with(role: str, tests: Iterable[str]) -> list[str]:
     """These tests of what the broken implementations were made from, where it has them."""
     module = importlib.import_module(f"tests.planted.{MODULES[role]}")
-    right = {name: suite for name, suite in vars(module).items() if name.startswith("TestRight")}
     wanted = sorted(set(tests))
     return [
-        f"{name}::{test}" for name, suite in right.items() for test in wanted if hasattr(suite, test.partition("[")[0])
+        f"{name}::{test}"
+        for name in classes_of_what_is_right(role)
+        for test in wanted
+        if hasattr(getattr(module, name), test.partition("[")[0])
     ]
+
+
+def classes_of_what_is_right(role: str) -> list[str]:
+    """The suites of what the broken implementations were made from."""
+    module = importlib.import_module(f"tests.planted.{MODULES[role]}")
+    return [name for name in vars(module) if name.startswith("TestRight")]
 
 
 def failures(results: dict[str, list[str]], broken: str) -> list[str]:
