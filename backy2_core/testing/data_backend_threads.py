@@ -25,6 +25,8 @@ from backy2_core.testing.data_backend_base import (
 
 T = TypeVar("T")
 THREADS = 8
+FLUSHES = 5
+MANY = 500
 
 
 class ThreadPromises(PromiseBase):
@@ -71,6 +73,23 @@ class ThreadPromises(PromiseBase):
         persistent.flush()
         with open_store() as second:
             assert read(second, uid) == content_of(uid, 1000)
+
+    def test_what_is_put_beside_flushes_is_kept(self, readable: DataBackend) -> None:
+        uids: list[BlobUid] = []
+        flushes: list[bool] = []
+
+        def flush() -> None:
+            while len(flushes) < FLUSHES:
+                readable.flush()
+                flushes.append(True)
+
+        with ThreadPoolExecutor(1) as another:
+            flushing = another.submit(flush)
+            while not flushing.done() and len(uids) < MANY:
+                uids.append(put_new(readable, 10))
+            flushing.result()
+        readable.flush()
+        assert set(uids) <= listed(readable).keys(), "a blob that was put while another thread flushed is gone"
 
     def test_many_threads_delete_at_once(self, readable: DataBackend) -> None:
         lists = [[put_new(readable, 10) for _ in range(10)] for _ in range(THREADS)]

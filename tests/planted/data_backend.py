@@ -152,7 +152,7 @@ class WritesInPlace(FileReference):
         with open(path, "xb", buffering=0) as file:
             for at in range(0, len(data), 65536):
                 file.write(data[at : at + 65536])
-                time.sleep(A_WHILE_S / 10)
+                time.sleep(A_WHILE_S)
             self.sync_file(file.fileno())
 
 
