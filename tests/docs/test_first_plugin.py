@@ -67,5 +67,5 @@ def test_the_page_goes_all_the_way() -> None:
     ):
         assert command in scripts, command
     assert [block.text for block in pages.blocks(PAGE) if block.info == "sh"] == [
-        "python3 -m venv work\n. work/bin/activate\npip install backy2\n"
+        'python3 -m venv work\n. work/bin/activate\npip install "$SOURCE"\n'
     ], "all but the making of the environment is run"
