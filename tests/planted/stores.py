@@ -163,7 +163,12 @@ class FileReference(DataBackend):
     def list_blobs(self) -> Iterator[StoredBlob]:
         with self.translated():
             paths = list((self.folder / "blobs").iterdir())
-        return (StoredBlob(BlobUid(unquote(path.name)), path.stat().st_size) for path in paths if path.exists())
+        return self.rows_of(paths)
+
+    def rows_of(self, paths: Sequence[Path]) -> Iterator[StoredBlob]:
+        for path in paths:
+            with contextlib.suppress(FileNotFoundError):  # deleted by another thread meanwhile
+                yield StoredBlob(BlobUid(unquote(path.name)), path.stat().st_size)
 
     def write_document(self, name: str, data: bytes) -> None:
         with self.translated(name):
