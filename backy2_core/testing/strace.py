@@ -98,6 +98,11 @@ def record(work: Callable[[Mark], None], log: Path) -> list[Call]:
     strace.communicate()
     if status != 0:
         raise RuntimeError(f"the child that was traced ended with {status}:\n{complaint}")
+    return read_record(log)
+
+
+def read_record(log: Path) -> list[Call]:
+    """The calls that strace wrote into a file (options -f and -y) and that succeeded, in the order in which they ended."""
     return sorted(_calls(log.read_text(errors="replace").splitlines()), key=lambda call: call.end)
 
 

@@ -1,71 +1,29 @@
-"""Reading what strace wrote: which system calls a process made, and which surely came before which."""
+"""Asking what strace wrote of a whole process: which system calls surely came before which."""
 
 from __future__ import annotations
 
-import os
-import re
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
+
+from backy2_core.testing.strace import Call, read_record
 
 TRACED = "write,pwrite64,rename,renameat,renameat2,fsync,fdatasync,syncfs,ftruncate,fallocate,unlink,unlinkat"
 OPTIONS = ("-f", "-y", "-s", "5000", "-e", f"trace={TRACED}")
 
-_LINE = re.compile(r"^(?P<pid>\d+) +(?P<rest>.*)$")
-_BEGUN = re.compile(r"^(?P<call>\w+\(.*) <unfinished \.\.\.>$")
-_RESUMED = re.compile(r"^<\.\.\. \w+ resumed>(?P<tail>.*)$")
-_CALL = re.compile(r"^(?P<name>\w+)\((?P<arguments>.*)\) += (?P<result>-?\d+)")
-_FD = re.compile(r"^\d+<(?P<path>[^>]*)>")
-_AT = re.compile(r'\d+<(?P<folder>[^>]*)>, "(?P<name>[^"]*)"')
-
-
-@dataclass(frozen=True)
-class Call:
-    """One system call that succeeded. ``start`` and ``end`` are positions in the log.
-
-    ``path`` is that of the descriptor it was made with; ``renamed`` are the old and the new path of a rename, and
-    ``text`` is all that was passed.
-    """
-
-    name: str
-    start: int
-    end: int
-    path: str
-    text: str
-
-    @property
-    def renamed(self) -> tuple[str, str] | None:
-        found = _AT.findall(self.text) if self.name in ("renameat", "renameat2") else []
-        return (os.path.join(*found[0]), os.path.join(*found[1])) if len(found) == 2 else None
-
-    @property
-    def unlinked(self) -> str:
-        found = _AT.search(self.text) if self.name == "unlinkat" else None
-        return os.path.join(found["folder"], found["name"]) if found else ""
-
 
 def read_log(path: Path) -> list[Call]:
     """The calls that succeeded, in the order in which they began."""
-    return sorted(_calls(path.read_text(errors="replace").splitlines()), key=lambda call: call.start)
+    return sorted(read_record(path), key=lambda call: call.start)
 
 
-def _calls(lines: list[str]) -> Iterator[Call]:
-    begun: dict[str, tuple[int, str]] = {}
-    for number, line in enumerate(lines):
-        found = _LINE.match(line)
-        if found is None:
-            continue
-        pid, rest = found["pid"], found["rest"]
-        if unfinished := _BEGUN.match(rest):
-            begun[pid] = (number, unfinished["call"])
-            continue
-        start, text = number, rest
-        if resumed := _RESUMED.match(rest):
-            start, head = begun.pop(pid)
-            text = head + resumed["tail"]
-        if (call := _CALL.match(text)) and not call["result"].startswith("-"):
-            fd = _FD.match(call["arguments"])
-            yield Call(call["name"], start, number, fd["path"] if fd else "", call["arguments"])
+def renamed(call: Call) -> tuple[str, ...]:
+    """The old and the new path of a rename, or nothing."""
+    return call.paths if call.name.startswith("rename") else ()
+
+
+def unlinked(call: Call) -> str:
+    """The path that was unlinked, or ""."""
+    return call.paths[0] if call.name.startswith("unlink") else ""
 
 
 class Log:

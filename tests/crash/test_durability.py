@@ -20,8 +20,9 @@ from typing import Any
 
 import pytest
 
+from backy2_core.testing.strace import Call
 from tests.crash.child import Job
-from tests.crash.strace_log import OPTIONS, Call, Log, read_log
+from tests.crash.strace_log import OPTIONS, Log, read_log, renamed, unlinked
 from tests.crash.world import World
 from tests.crash.zygote import Zygote
 
@@ -92,7 +93,7 @@ def test_the_marker_is_durable_before_the_commit_that_makes_the_version_valid(fl
 
 def _published(log: Log) -> Iterator[tuple[Call, str]]:
     for call in log.calls:
-        if call.renamed and (found := _BLOB.search(call.renamed[1])):
+        if renamed(call) and (found := _BLOB.search(renamed(call)[1])):
             yield call, found["uid"]
 
 
@@ -103,8 +104,7 @@ def _wal(world: World) -> str:
 def _broken_blobs(log: Log, world: World) -> Iterator[str]:
     root = f"{world.store}/data"
     for rename, uid in _published(log):
-        assert rename.renamed is not None
-        temporary, final = rename.renamed
+        temporary, final = renamed(rename)
         written = max((call.end for call in log.writes(temporary)), default=-1)
         if written < 0:
             yield f"{uid} got its name without having been written"
@@ -138,12 +138,11 @@ def _name_is_durable(log: Log, folder: str, root: str, after: int, before: int) 
 
 def _broken_marker(log: Log, world: World) -> Iterator[str]:
     (finishing,), (finished,) = log.mark("before meta.finish_version"), log.mark("after meta.finish_version")
-    renames = [call for call in log.calls if call.renamed and _MARKER.search(call.renamed[1])]
+    renames = [call for call in log.calls if renamed(call) and _MARKER.search(renamed(call)[1])]
     if len(renames) != 1:
         yield f"the marker was written {len(renames)} times"
     for rename in renames:
-        assert rename.renamed is not None
-        temporary, final = rename.renamed
+        temporary, final = renamed(rename)
         written = max((call.end for call in log.writes(temporary)), default=-1)
         if written < 0 or not log.synced_alone(temporary, written, rename.start):
             yield "the marker got its name before its bytes were durable"
@@ -205,12 +204,12 @@ def test_the_marker_of_a_removed_version_is_durably_gone_before_its_row_goes(dis
 
 
 def _broken_purge(log: Log) -> Iterator[str]:
-    gone = [call for call in log.calls if _MARKER.search(call.unlinked)]
+    gone = [call for call in log.calls if _MARKER.search(unlinked(call))]
     if len(gone) != 1:
         yield f"the marker was deleted {len(gone)} times"
     for call in gone:
         if not log.synced_alone(
-            os.path.dirname(call.unlinked), call.end, log.mark("before meta.purge_versions")[0].start
+            os.path.dirname(unlinked(call)), call.end, log.mark("before meta.purge_versions")[0].start
         ):
             yield "the version's row went before its marker was durably gone"
 
@@ -242,4 +241,4 @@ def _is_marker_folder_sync(log: Log) -> Any:
 
 
 def _is_marker_rename(log: Log) -> Any:
-    return lambda call: bool(call.renamed and _MARKER.search(call.renamed[1]))
+    return lambda call: bool(renamed(call) and _MARKER.search(renamed(call)[1]))

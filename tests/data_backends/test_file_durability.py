@@ -19,10 +19,11 @@ import pytest
 
 from backy2_core.errors import BlobExistsError, BlobNotFoundError, DataBackendError
 from backy2_core.testing.data_backend_base import content_of, listed, new_uid, put, put_new, read
+from backy2_core.testing.strace import Call
 from backy2_plugins import linux
 from backy2_plugins.data_backends.file import FileDataBackend, durability
 from backy2_plugins.data_backends.file.staging import remove_abandoned
-from tests.crash.strace_log import OPTIONS, Call, read_log
+from tests.crash.strace_log import OPTIONS, read_log, renamed
 from tests.data_backends.conftest import remount
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -93,11 +94,10 @@ def _syncs(calls: list[Call], *names: str) -> list[Call]:
 def test_syncfs_comes_between_writing_and_renaming_and_after(tmp_path: Path) -> None:
     calls = _trace(tmp_path, "syncfs")
     syncs = _syncs(calls, "syncfs")
-    blobs = [call for call in calls if call.renamed and call.renamed[1].endswith(".blob")]
+    blobs = [call for call in calls if renamed(call) and renamed(call)[1].endswith(".blob")]
     assert (len(blobs), len(syncs)) == (12, 4)
     for blob in blobs:
-        assert blob.renamed
-        written = max(call.end for call in calls if call.name == "write" and call.path == blob.renamed[0])
+        written = max(call.end for call in calls if call.name == "write" and call.path == renamed(blob)[0])
         assert any(written < sync.start and sync.end < blob.start for sync in syncs), f"{blob} was not synced before"
         assert any(blob.end < sync.start for sync in syncs), f"{blob} was not synced after"
 
@@ -105,11 +105,10 @@ def test_syncfs_comes_between_writing_and_renaming_and_after(tmp_path: Path) -> 
 def test_each_file_and_each_folder_is_synced_around_renaming(tmp_path: Path) -> None:
     calls = _trace(tmp_path, "fsync")
     store = tmp_path / "store"
-    blobs = [call for call in calls if call.renamed and call.renamed[1].endswith(".blob")]
+    blobs = [call for call in calls if renamed(call) and renamed(call)[1].endswith(".blob")]
     assert len(blobs) == 12
     for blob in blobs:
-        assert blob.renamed
-        staged, path = blob.renamed
+        staged, path = renamed(blob)
         written = max(call.end for call in calls if call.name == "write" and call.path == staged)
         before = [call for call in _syncs(calls, "fdatasync") if call.path == staged]
         assert any(written < sync.start and sync.end < blob.start for sync in before), f"{blob} was not synced before"
@@ -126,9 +125,8 @@ def test_a_document_is_synced_before_it_has_its_name_and_its_folder_after(
 ) -> None:
     calls = _trace(tmp_path, flush_method)
     path = tmp_path / "store" / "backy2" / name
-    (rename,) = [call for call in calls if call.renamed and call.renamed[1] == str(path)]
-    assert rename.renamed
-    assert any(call.path == rename.renamed[0] and call.end < rename.start for call in _syncs(calls, "fsync"))
+    (rename,) = [call for call in calls if renamed(call) and renamed(call)[1] == str(path)]
+    assert any(call.path == renamed(rename)[0] and call.end < rename.start for call in _syncs(calls, "fsync"))
     assert any(call.path == str(path.parent) and call.start > rename.end for call in _syncs(calls, "fsync"))
 
 
