@@ -12,7 +12,7 @@ import pytest
 from backy2_core.errors import DataBackendError, PluginError
 from backy2_core.testing.data_backend_base import listed, put_new
 from backy2_plugins.ceph_modules import missing
-from backy2_plugins.data_backends.rados import backy2_open_data_backend, library
+from backy2_plugins.data_backends.rados import backy2_open_data_backend, librados
 from backy2_plugins.data_backends.rados.cluster import Cluster as Connection
 from backy2_plugins.data_backends.rados.settings import SETTINGS
 from tests.data_backends.rados_stores import KIB, MIB, open_store, options
@@ -66,9 +66,9 @@ def test_a_missing_module_is_told_with_the_python_that_it_fits(tmp_path: Path) -
 
 
 def test_a_missing_library_is_named_with_its_package(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(library, "_FILE", "libnot-there.so")
+    monkeypatch.setattr(librados, "_FILE", "libnot-there.so")
     with pytest.raises(PluginError, match=r"libnot-there\.so.*apt-get install librados2.*python3-rados"):
-        library.load.__wrapped__()
+        librados.load.__wrapped__()
 
 
 def test_a_forked_process_has_a_closed_store_and_its_parent_an_open_one(ceph: Cluster) -> None:

@@ -7,7 +7,7 @@ import errno
 import threading
 
 from backy2_plugins.data_backends.rados.failures import Failures
-from backy2_plugins.data_backends.rados.library import load
+from backy2_plugins.data_backends.rados.librados import load
 from backy2_plugins.data_backends.rados.patience import within
 from backy2_plugins.data_backends.rados.settings import RadosOptions
 

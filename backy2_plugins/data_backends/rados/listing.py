@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Generic, Self, TypeVar
 
-from backy2_plugins.data_backends.rados.library import ListedObject, load
+from backy2_plugins.data_backends.rados.librados import ListedObject, load
 from backy2_plugins.data_backends.rados.objects import Objects
 
 T = TypeVar("T")
