@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, cast
 
 from backy2_core.config.load import Config
@@ -17,7 +18,8 @@ from backy2_core.errors import ConfigError
 from backy2_core.plugins.discovery import DATA_BACKENDS, META_BACKENDS, SOURCES, TRANSFORMS
 from backy2_core.plugins.registry import LoadedPlugin, PluginRegistry
 from backy2_core.plugins.schemes import scheme_of
-from backy2_core.wrappers.retrying_meta import RetryingMetaBackend
+from backy2_core.wrappers.patience import Patience
+from backy2_core.wrappers.retrying_meta import PATIENCE, RetryingMetaBackend
 
 Parameters = dict[str, str | int]
 
@@ -59,7 +61,7 @@ class Drivers:
         """Open the database, retrying what may pass."""
         plugin, settings = self._configured(META_BACKENDS, self._config.type_of("meta_backend"), "meta_backend")
         meta = cast(MetaBackend, self._plugins.call(plugin, "backy2_open_meta_backend", settings=settings))
-        return RetryingMetaBackend(meta, limit_s=self._config.core.retry_limit_s)
+        return RetryingMetaBackend(meta, replace(PATIENCE, limit_s=self._config.core.retry_limit_s))
 
     def open_original(self, url: str | None) -> OriginalDatabase:
         """Open the database of an installation of the original; without a URL the one in our own database."""
@@ -89,7 +91,7 @@ class Drivers:
         read, write = settings.get("bandwidth_read") or 0, settings.get("bandwidth_write") or 0
         if read or write:
             data = ThrottledDataBackend(data, read_bytes_s=read, write_bytes_s=write)
-        return RetryingDataBackend(data, limit_s=self._config.core.retry_limit_s)
+        return RetryingDataBackend(data, Patience(limit_s=self._config.core.retry_limit_s))
 
     def make_transforms(self, names: Sequence[str], keyring: Keyring | None) -> list[tuple[str, Transform]]:
         """The steps of the configured chain. Raises :class:`ConfigError` for an order that cannot be meant."""

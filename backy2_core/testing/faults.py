@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from typing import TypeVar
 
 from backy2_core.contracts.data_backend import DataBackend, DataCapabilities, StoredBlob
 from backy2_core.errors import BlobNotFoundError
 from backy2_core.model.blob import BlobUid
 from backy2_core.testing.orders import Orders
+from backy2_core.wrappers.forwarding import ForwardingDataBackend
+
+T = TypeVar("T")
 
 
-class FaultyDataBackend(Orders, DataBackend):
+class FaultyDataBackend(Orders, ForwardingDataBackend):
     """Passes every call on to ``inner``, except for what was ordered.
 
     :meth:`fail` and :meth:`run` order something for a call of a method, counted from now on; damage is ordered for a uid
@@ -20,8 +24,8 @@ class FaultyDataBackend(Orders, DataBackend):
     """
 
     def __init__(self, inner: DataBackend) -> None:
-        super().__init__(DataBackend)
-        self.inner = inner
+        Orders.__init__(self, DataBackend)
+        ForwardingDataBackend.__init__(self, inner)
         self._lost: set[BlobUid] = set()
         self._flipped: dict[BlobUid, int] = {}
         self._cut: dict[BlobUid, int] = {}
@@ -55,18 +59,9 @@ class FaultyDataBackend(Orders, DataBackend):
         """As of the store within, but for its listings."""
         return replace(self.inner.capabilities, resumes_listings=False)
 
-    @property
-    def location(self) -> str:
-        """As of the store within."""
-        return self.inner.location
-
-    def put(self, uid: BlobUid, data: memoryview) -> None:
-        """Passed on."""
-        self.carry_out("put", lambda: self.inner.put(uid, data))
-
-    def flush(self) -> None:
-        """Passed on."""
-        self.carry_out("flush", self.inner.flush)
+    def around(self, method: str, call: Callable[[], T]) -> T:
+        """Make a call as ordered."""
+        return self.carry_out(method, call)
 
     def get(self, uid: BlobUid, buffer: memoryview) -> int:
         """Passed on, then damaged as ordered."""
@@ -76,38 +71,10 @@ class FaultyDataBackend(Orders, DataBackend):
         """Passed on, then damaged as ordered."""
         return self.carry_out("stored_size", lambda: self._damaged_size(uid))
 
-    def delete(self, uids: Sequence[BlobUid]) -> None:
-        """Passed on."""
-        self.carry_out("delete", lambda: self.inner.delete(uids))
-
     def list_blobs(self) -> Iterator[StoredBlob]:
         """Passed on, without lost blobs and with damaged sizes."""
         rows = self.carry_out("list_blobs", self.inner.list_blobs)
         return (StoredBlob(row.uid, self._listed_size(row)) for row in rows if row.uid not in self._lost)
-
-    def write_document(self, name: str, data: bytes) -> None:
-        """Passed on."""
-        self.carry_out("write_document", lambda: self.inner.write_document(name, data))
-
-    def create_document(self, name: str, data: bytes) -> bool:
-        """Passed on."""
-        return self.carry_out("create_document", lambda: self.inner.create_document(name, data))
-
-    def read_document(self, name: str) -> bytes | None:
-        """Passed on."""
-        return self.carry_out("read_document", lambda: self.inner.read_document(name))
-
-    def list_documents(self, prefix: str) -> Iterator[str]:
-        """Passed on."""
-        return self.carry_out("list_documents", lambda: self.inner.list_documents(prefix))
-
-    def delete_document(self, name: str) -> None:
-        """Passed on."""
-        self.carry_out("delete_document", lambda: self.inner.delete_document(name))
-
-    def close(self) -> None:
-        """Passed on."""
-        self.carry_out("close", self.inner.close)
 
     def _damaged_get(self, uid: BlobUid, buffer: memoryview) -> int:
         self._check_not_lost(uid)

@@ -20,9 +20,9 @@ class LimitedDataBackend(ForwardingDataBackend):
     def put(self, uid: BlobUid, data: memoryview) -> None:
         """Wait for a turn, then store the blob."""
         with self._writes:
-            self._inner.put(uid, data)
+            self.inner.put(uid, data)
 
     def get(self, uid: BlobUid, buffer: memoryview) -> int:
         """Wait for a turn, then read the blob."""
         with self._reads:
-            return self._inner.get(uid, buffer)
+            return self.inner.get(uid, buffer)

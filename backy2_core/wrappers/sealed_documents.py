@@ -43,15 +43,15 @@ class SealedDocumentsDataBackend(ForwardingDataBackend):
 
     def write_document(self, name: str, data: bytes) -> None:
         """Sealed, where it tells of a version."""
-        self._inner.write_document(name, self._seal(name, data))
+        self.inner.write_document(name, self._seal(name, data))
 
     def create_document(self, name: str, data: bytes) -> bool:
         """Sealed, where it tells of a version."""
-        return self._inner.create_document(name, self._seal(name, data))
+        return self.inner.create_document(name, self._seal(name, data))
 
     def read_document(self, name: str) -> bytes | None:
         """Opened, where it tells of a version."""
-        data = self._inner.read_document(name)
+        data = self.inner.read_document(name)
         return data if data is None or not name.startswith(PREFIXES) else self._open(name, data)
 
     def _seal(self, name: str, data: bytes) -> bytes:

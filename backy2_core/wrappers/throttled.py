@@ -71,14 +71,14 @@ class ThrottledDataBackend(ForwardingDataBackend):
     def put(self, uid: BlobUid, data: memoryview) -> None:
         """Wait until the bytes are due, then store the blob."""
         self._writes.take(len(data))
-        self._inner.put(uid, data)
+        self.inner.put(uid, data)
 
     def get(self, uid: BlobUid, buffer: memoryview) -> int:
         """Wait until as many bytes are due as there is room for, then read the blob; what it has less is given back."""
         self._reads.take(len(buffer))
         count = 0
         try:
-            count = self._inner.get(uid, buffer)
+            count = self.inner.get(uid, buffer)
             return count
         finally:
             self._reads.give_back(len(buffer) - count)

@@ -15,6 +15,7 @@ from backy2_core.testing.durability import DurabilitySuite
 from backy2_core.testing.faults import FaultyDataBackend
 from backy2_core.testing.memory import MemoryDataBackend, MemoryStore
 from backy2_core.testing.outage import Outage
+from backy2_core.wrappers.patience import Patience
 from backy2_core.wrappers.retrying import RetryingDataBackend
 from backy2_core.wrappers.throttled import ThrottledDataBackend
 from backy2_plugins.data_backends.file import FileDataBackend
@@ -85,6 +86,6 @@ class TestWrapped(DataBackendSuite):
             inner = FaultyDataBackend(FileDataBackend(str(tmp_path / "store")))
             opened.append(inner)
             throttled = ThrottledDataBackend(inner, read_bytes_s=1 << 40, write_bytes_s=1 << 40)
-            return RetryingDataBackend(throttled, limit_s=0.0)
+            return RetryingDataBackend(throttled, Patience(limit_s=0.0))
 
         return wrap

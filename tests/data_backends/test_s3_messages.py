@@ -16,6 +16,8 @@ from backy2_core.api import BlobNotFoundError, ConfigError, DataBackendError, Pl
 from backy2_core.plugins.discovery import DATA_BACKENDS
 from backy2_core.plugins.registry import PluginRegistry
 from backy2_core.testing.data_backend_base import new_uid, put_new, read
+from backy2_core.wrappers.patience import Patience
+from backy2_core.wrappers.retrying import RetryingDataBackend
 from backy2_plugins.data_backends.s3.codes import _MEANINGS
 from backy2_plugins.data_backends.s3.options import options_of
 from tests.support.ceph import Cluster
@@ -280,11 +282,11 @@ def test_the_page_tells_of_every_code_that_has_an_advice() -> None:
 
 
 def test_blobs_are_stored_while_the_server_is_busy_now_and_then(scripted: Scripted) -> None:
-    from backy2_core.wrappers.retrying import RetryingDataBackend
-
     slow = Answer.error(503, "SlowDown")
     scripted.answers = [LISTING, slow, slow, Answer(200)]
-    with RetryingDataBackend(scripted.server.open("shelf", conditional_writes="no"), first_wait_s=0.01) as store:
+    with RetryingDataBackend(
+        scripted.server.open("shelf", conditional_writes="no"), Patience(first_wait_s=0.01)
+    ) as store:
         put_new(store)
     assert [command for command, _, _ in scripted.requests] == ["GET", "PUT", "PUT", "PUT"]
 

@@ -13,6 +13,7 @@ import pytest
 
 from backy2_core.api import BlobDamagedError, BlobNotFoundError, BlobsKeptError, BlobUid, DataBackendError
 from backy2_core.testing.data_backend_base import content_of, listed, new_uid, put, put_new, read
+from backy2_core.wrappers.patience import Patience
 from backy2_core.wrappers.retrying import RetryingDataBackend
 from backy2_plugins.data_backends.s3.backend import S3DataBackend
 from tests.support.s3 import LISTING, REGION, Answer, S3Server, Scripted
@@ -93,7 +94,10 @@ class TestChecksums:
         with pytest.raises(BlobDamagedError, match=uid) as caught:
             read(store, uid)
         assert caught.value.retryable, "it may have changed on its way"
-        with RetryingDataBackend(server.open(bucket), first_wait_s=0.01) as retrying, pytest.raises(BlobDamagedError):
+        with (
+            RetryingDataBackend(server.open(bucket), Patience(first_wait_s=0.01)) as retrying,
+            pytest.raises(BlobDamagedError),
+        ):
             read(retrying, uid)
 
     @pytest.mark.parametrize("kind", ["sha256", "md5", "crc32"])
@@ -146,7 +150,7 @@ class TestRequests:
         uids = [new_uid() for _ in range(5)]
         busy = Answer.error(503, "SlowDown")
         scripted.answers = [LISTING, page(uids[:2], "two"), busy, page(uids[2:3], "three"), busy, busy, page(uids[3:])]
-        with RetryingDataBackend(scripted.server.open("shelf"), first_wait_s=0.01) as store:
+        with RetryingDataBackend(scripted.server.open("shelf"), Patience(first_wait_s=0.01)) as store:
             assert [row.uid for row in store.list_blobs()] == uids
         asked = [path for _, path, _ in scripted.requests[1:]]
         assert ["two" in path for path in asked] == [False, True, True, False, False, False]

@@ -13,6 +13,7 @@ import pytest
 from backy2_core.contracts.data_backend import DataBackend
 from backy2_core.errors import DataBackendError
 from backy2_core.testing.data_backend_base import content_of, listed, new_uid, put, put_new, read
+from backy2_core.wrappers.patience import Patience
 from backy2_core.wrappers.retrying import RetryingDataBackend
 from tests.support.proxy import Proxy, Strike, To
 from tests.support.s3 import S3Server
@@ -39,7 +40,8 @@ def open_through(gateway: S3Server, bucket: str, proxy: Proxy) -> Callable[..., 
 
     def open_store(limit_s: float = 30, **settings: object) -> RetryingDataBackend:
         store = RetryingDataBackend(
-            server.open(bucket, timeout=1.0, **settings), limit_s=limit_s, first_wait_s=0.01, longest_wait_s=0.2
+            server.open(bucket, timeout=1.0, **settings),
+            Patience(limit_s=limit_s, first_wait_s=0.01, longest_wait_s=0.2),
         )
         put_new(store)
         return store

@@ -8,6 +8,7 @@ from backy2_core.contracts.data_backend import DataBackend
 from backy2_core.testing.data_backend import DataBackendSuite
 from backy2_core.testing.data_backend_base import OpenStore
 from backy2_core.testing.outage import Outage
+from backy2_core.wrappers.patience import Patience
 from backy2_core.wrappers.retrying import RetryingDataBackend
 from tests.support.proxy import Proxy
 from tests.support.s3 import S3Server
@@ -42,7 +43,7 @@ class TestMoto(S3Suite):
         bucket = moto.make_bucket()
         server = S3Server(f"http://{proxy.host}:{proxy.port}")
         # It fails (500) now and then when two put one object at once, which passes.
-        return lambda: RetryingDataBackend(server.open(bucket), limit_s=0.5, first_wait_s=0.01)
+        return lambda: RetryingDataBackend(server.open(bucket), Patience(limit_s=0.5, first_wait_s=0.01))
 
 
 class TestRadosgw(S3Suite):

@@ -17,11 +17,10 @@ class Locking(ForwardingDataBackend):
 
     def __init__(self, inner):
         super().__init__(inner)
-        self.inner = inner.inner
         self.locked = set()
 
     def delete(self, uids):
-        self._inner.delete([uid for uid in uids if uid not in self.locked])
+        self.inner.delete([uid for uid in uids if uid not in self.locked])
         kept = [uid for uid in uids if uid in self.locked]
         if kept:
             raise BlobsKeptError(f"{len(kept)} blobs are locked, such as {kept[0]}", kept)
@@ -81,8 +80,8 @@ def test_what_is_kept_is_never_referred_to_again(place, store):
 def test_another_failure_still_ends_the_cleanup_and_loses_nothing(place, store):
     uid = place.uid(numbered(3))
     remove(place.engine, place.version(uid))
-    store._inner.fail("delete", DataBackendError("out of reach"), times=9)
+    store.inner.fail("delete", DataBackendError("out of reach"), times=9)
     with pytest.raises(DataBackendError, match="out of reach"):
         place.cleanup()
-    store._inner.heal()
+    store.inner.heal()
     assert place.cleanup().deleted_blobs == 3

@@ -7,6 +7,7 @@ import sys
 import pytest
 
 from backy2_core.errors import DataBackendError
+from backy2_core.wrappers.patience import Patience
 from backy2_core.wrappers.retrying import RetryingDataBackend
 from tests.engine.place import Place, numbered
 from tests.faults.site import BLOCK, DAMAGE, Site, blocks
@@ -52,7 +53,7 @@ def test_fault_30_a_put_that_fails_for_a_passing_reason_is_tried_again(place: Pl
     waits: list[float] = []
     for method in ("put", "get"):
         place.data.fail(method, DataBackendError("out of reach", retryable=True), call=3, times=2)
-    engine = make_engine(place.meta, RetryingDataBackend(place.data, sleep=waits.append))
+    engine = make_engine(place.meta, RetryingDataBackend(place.data, Patience(sleep=waits.append)))
     content = place.write(numbered(20))
     assert place.restored(place.uid(engine=engine), engine=engine) == content
     assert len(waits) == 4

@@ -18,6 +18,7 @@ from backy2_core.model.blob import BlobUid
 from backy2_core.testing.data_backend_base import content_of, listed, new_uid, put, put_new, read
 from backy2_core.testing.faults import FaultyDataBackend
 from backy2_core.testing.memory import MemoryDataBackend
+from backy2_core.wrappers.patience import Patience
 from backy2_core.wrappers.retrying import RetryingDataBackend
 
 
@@ -47,12 +48,14 @@ def inner() -> FaultyDataBackend:
 def store(inner: FaultyDataBackend, clock: Clock) -> RetryingDataBackend:
     return RetryingDataBackend(
         inner,
-        limit_s=10,
-        first_wait_s=1,
-        longest_wait_s=4,
-        sleep=clock.sleep,
-        clock=lambda: clock.now,
-        draw=lambda: 1.0,
+        Patience(
+            limit_s=10,
+            first_wait_s=1,
+            longest_wait_s=4,
+            sleep=clock.sleep,
+            clock=lambda: clock.now,
+            draw=lambda: 1.0,
+        ),
     )
 
 
@@ -118,7 +121,7 @@ def test_waits_grow_up_to_the_longest_and_end_within_the_limit(
 def test_waits_are_drawn_from_their_upper_half(inner: FaultyDataBackend, clock: Clock) -> None:
     draws = iter([0.0, 0.5])
     store = RetryingDataBackend(
-        inner, first_wait_s=1, sleep=clock.sleep, clock=lambda: clock.now, draw=lambda: next(draws)
+        inner, Patience(first_wait_s=1, sleep=clock.sleep, clock=lambda: clock.now, draw=lambda: next(draws))
     )
     inner.fail("read_document", _passing(), times=2)
     store.read_document("a")
@@ -201,7 +204,7 @@ def test_a_listing_that_can_be_resumed_is_and_names_each_blob_once(
             return next(self.rows)
 
     memory = Resuming()
-    store._inner = memory
+    store.inner = memory
     uids = {put_new(store) for _ in range(7)}
     assert listed(store).keys() == uids
     assert clock.slept
@@ -221,7 +224,7 @@ def test_a_listing_that_stays_broken_is_an_error_and_no_end(store: RetryingDataB
     def broken() -> StoredBlob:
         raise DataBackendError("out of reach", retryable=next(answers))
 
-    store._inner = Broken()
+    store.inner = Broken()
     for pattern in ([True] * 50, [False]):
         answers = iter(pattern)
         with pytest.raises(DataBackendError, match="out of reach"):
@@ -257,14 +260,14 @@ def test_what_the_store_kept_for_a_passing_reason_is_tried_again_and_nothing_els
                 busy.remove(kept[0])
                 raise BlobsKeptError("busy", kept, retryable=True)
 
-    store._inner = Keeping()
+    store.inner = Keeping()
     one, two, three = (new_uid() for _ in range(3))
     busy = [one, two]
     store.delete([one, two, three])
     assert asked == [[one, two, three], [one, two], [two]]
     asked.clear()
-    store._inner = FaultyDataBackend(MemoryDataBackend())
-    store._inner.fail("delete", BlobsKeptError("locked", [one]))
+    store.inner = FaultyDataBackend(MemoryDataBackend())
+    store.inner.fail("delete", BlobsKeptError("locked", [one]))
     with pytest.raises(BlobsKeptError):
         store.delete([one])
-    assert store._inner.calls["delete"] == 1
+    assert store.inner.calls["delete"] == 1

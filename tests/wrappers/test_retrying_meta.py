@@ -13,6 +13,7 @@ from backy2_core.contracts.meta_backend import MetaBackend
 from backy2_core.errors import BlobGoneError, JobLostError, MetaBackendError
 from backy2_core.model.version import VersionFilter
 from backy2_core.testing.meta_backend import MetaBackendSuite
+from backy2_core.wrappers.patience import Patience
 from backy2_core.wrappers.retrying_meta import RetryingMetaBackend
 from tests.support.engines import open_database
 from tests.wrappers.test_retrying import Clock
@@ -53,8 +54,8 @@ def inner(tmp_path: Path) -> Iterator[Failing]:
 
 @pytest.fixture
 def meta(inner: Failing, clock: Clock) -> RetryingMetaBackend:
-    options: dict[str, Any] = {"sleep": clock.sleep, "clock": lambda: clock.now, "draw": lambda: 1.0}
-    return RetryingMetaBackend(inner, limit_s=10, first_wait_s=1, longest_wait_s=4, **options)  # type: ignore[arg-type]
+    by_hand: dict[str, Any] = {"sleep": clock.sleep, "clock": lambda: clock.now, "draw": lambda: 1.0}
+    return RetryingMetaBackend(inner, Patience(limit_s=10, first_wait_s=1, longest_wait_s=4, **by_hand))  # type: ignore[arg-type]
 
 
 def passing() -> MetaBackendError:
