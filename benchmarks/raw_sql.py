@@ -17,6 +17,8 @@ import psycopg
 TABLES = ("blobs", "segments", "versions")
 _KEYS = 1000
 _PAGE = 50_000
+_LARGE_PAGE = 500
+"""Rows that hold a part of a map; this process stays small, since its size is the least that a child's peak can be."""
 _PIECE = 1 << 20
 
 
@@ -90,14 +92,14 @@ class RawSql:
 
     def _cleanup(self) -> None:
         """Read all segments and the state of all records, and delete what the incremental had added."""
-        self._scan("SELECT id, condemned, generation, data FROM raw_segments")
+        self._scan("SELECT id, condemned, generation, data FROM raw_segments", _LARGE_PAGE)
         self._scan("SELECT id, state, condemned, generation FROM raw_blobs")
         self._database.execute("DELETE FROM raw_segments WHERE id > 1000000000")
         self._database.execute("DELETE FROM raw_blobs WHERE id > %s", [self._blobs])
 
     def _full_cleanup(self) -> None:
         """The scans, and a look-up of each uid as a listing of the store would give it."""
-        self._scan("SELECT id, condemned, generation, data FROM raw_segments")
+        self._scan("SELECT id, condemned, generation, data FROM raw_segments", _LARGE_PAGE)
         self._scan("SELECT id, state, condemned, generation FROM raw_blobs")
         with self._database.transaction(), self._database.cursor("uids") as cursor:
             cursor.execute("SELECT uid FROM raw_blobs")
@@ -105,10 +107,10 @@ class RawSql:
                 uids = [uid for (uid,) in rows]
                 self._database.execute("SELECT uid FROM raw_blobs WHERE uid = ANY(%s)", [uids]).fetchall()
 
-    def _scan(self, statement: str) -> None:
+    def _scan(self, statement: str, page: int = _PAGE) -> None:
         with self._database.transaction(), self._database.cursor("scan") as cursor:
             cursor.execute(statement.encode())
-            while cursor.fetchmany(_PAGE):
+            while cursor.fetchmany(page):
                 pass
 
     def _columns(self, table: str) -> list[Any]:
