@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
+from collections.abc import Iterator
+
+from backy2_core.api import PluginError, SourceError, TargetError
 
 _ADVICE = (
     (r"Failed to get .*lock", "a virtual machine has the image open: shut it down, or back up a copy of the image"),
@@ -30,3 +34,16 @@ def advised(message: str) -> str:
         if re.search(pattern, message):
             return f"{message}; {advice}"
     return message
+
+
+@contextlib.contextmanager
+def translated(kind: type[SourceError | TargetError], done: str) -> Iterator[None]:
+    """Turn what goes wrong within into ``kind``; ``done`` says what to which image."""
+    try:
+        yield
+    except MissingProgramError as error:
+        raise PluginError(f"cannot {done}: {error}") from error
+    except QemuError as error:
+        raise kind(f"cannot {done}: {error}") from error
+    except OSError as error:
+        raise kind(f"cannot {done}: {advised(error.strerror or str(error))}") from error

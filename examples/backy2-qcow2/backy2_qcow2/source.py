@@ -5,8 +5,8 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 
-from backy2_core.api import Extent, PluginError, Source, SourceError
-from backy2_qcow2.errors import MissingProgramError, QemuError, advised
+from backy2_core.api import Extent, Source, SourceError
+from backy2_qcow2.errors import QemuError, translated
 from backy2_qcow2.images import check, check_not_cut, examine
 from backy2_qcow2.pool import ConnectionPool
 from backy2_qcow2.server import NbdServer
@@ -100,12 +100,5 @@ class Qcow2Source(Source):
     def _translated(self, action: str) -> Iterator[None]:
         if self._closed:
             raise SourceError(f"cannot {action} {self._url}: it was closed")
-        try:
+        with translated(SourceError, f"{action} {self._url}"):
             yield
-        except MissingProgramError as error:
-            raise PluginError(f"cannot {action} {self._url}: {error}") from error
-        except QemuError as error:
-            raise SourceError(f"cannot {action} {self._url}: {error}") from error
-        except OSError as error:
-            reason = advised(error.strerror or str(error))
-            raise SourceError(f"cannot {action} {self._url}: {reason}") from error

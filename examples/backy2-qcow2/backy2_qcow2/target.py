@@ -6,8 +6,8 @@ import contextlib
 import os
 from collections.abc import Iterator, Sequence
 
-from backy2_core.api import PluginError, Target, TargetError, TargetRequest
-from backy2_qcow2.errors import MissingProgramError, QemuError, advised
+from backy2_core.api import Target, TargetError, TargetRequest
+from backy2_qcow2.errors import QemuError, translated
 from backy2_qcow2.images import create, examine, split
 from backy2_qcow2.pool import ConnectionPool
 from backy2_qcow2.server import NbdServer
@@ -96,15 +96,8 @@ class Qcow2Target(Target):
     def _translated(self, action: str) -> Iterator[None]:
         if self._closed:
             raise TargetError(f"cannot {action} {self._url}: it was closed")
-        try:
+        with translated(TargetError, f"{action} {self._url}"):
             yield
-        except MissingProgramError as error:
-            raise PluginError(f"cannot {action} {self._url}: {error}") from error
-        except QemuError as error:
-            raise TargetError(f"cannot {action} {self._url}: {error}") from error
-        except OSError as error:
-            reason = advised(error.strerror or str(error))
-            raise TargetError(f"cannot {action} {self._url}: {reason}") from error
 
 
 def _sync_folder(path: str) -> None:
