@@ -15,6 +15,7 @@ from tests.meta_backends.test_servers import open_url
     [
         "sqlite",
         pytest.param("postgresql", marks=pytest.mark.xdist_group("postgresql")),
+        pytest.param("mariadb", marks=pytest.mark.xdist_group("mariadb")),
     ],
 )
 def test_no_key_waits_for_the_garbage_collector(kind, request, tmp_path):

@@ -48,13 +48,16 @@ def key_list(connection: Connection, keys: Sequence[int] | Sequence[str]) -> obj
 
 
 def _one_of(dialect: str, column: ColumnElement[Any], name: str, options: dict[str, Any]) -> ColumnElement[bool]:
-    """One parameter in place of thousands, where the database can: the statement's text stays the same."""
+    """One parameter in place of thousands, where the database can: the statement's text stays the same.
+
+    Neither any_() nor in_() with a parameter: they make it refer to itself, and its keys wait for the garbage collector.
+    """
     if dialect == "sqlite":
         return column.in_(text(_KEY_LIST.format(name)).bindparams(bindparam(name, **options)))
     if dialect == "postgresql":
-        # Not the library's any_(): it makes the parameter refer to itself, and its keys wait for the garbage collector.
         return column == func.any(bindparam(name, type_=ARRAY(column.type), **options))
-    return column.in_(bindparam(name, expanding=True, **options))
+    keys = bindparam(name, type_=column.type, expanding=True, **options)
+    return column.op("IN", is_comparison=True)(text(f":{name}").bindparams(keys))
 
 
 def head_of(digest: bytes) -> int:
