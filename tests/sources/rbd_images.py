@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -174,6 +175,14 @@ class Image:
         """Names of its snapshots."""
         with self.opened(read_only=True) as image:
             return [snapshot["name"] for snapshot in image.list_snaps()]
+
+    def move_to_trash(self, *names: str) -> None:
+        """Do the first half of removing snapshots, after which librbd may have been killed."""
+        with self.opened(read_only=True) as image:
+            header = f"rbd_header.{image.id()}"
+            numbers = [snapshot["id"] for snapshot in image.list_snaps() if snapshot["name"] in names]
+        for number in numbers:
+            self.pool.ioctx.execute(header, "rbd", "snapshot_trash_add", struct.pack("<Q", number))
 
     def source(self, snapshot: str | None = None) -> RbdSource:
         """The plugin's source."""

@@ -116,6 +116,32 @@ def test_snapshots_in_the_trash_are_not_listed(pool: Pool) -> None:
         assert [snapshot.name for snapshot in snapshots.list()] == ["monday"]
 
 
+def test_a_removal_that_was_cut_short_is_finished_before_the_next_is_made(pool: Pool) -> None:
+    image = pool.image(MIB)
+    image.take("of-a-person")
+    with image.snapshots() as snapshots:
+        made, stays = snapshots.create("abc"), snapshots.create("def")
+        image.move_to_trash("of-a-person", made.name)
+        assert [snapshot.name for snapshot in snapshots.list()] == [stays.name]
+        newest = snapshots.create("ghi")
+        assert [snapshot.name for snapshot in snapshots.list()] == [stays.name, newest.name]
+    assert len(image.names()) == 3, "one is gone, and that of a person still in the trash"
+    with image.opened(read_only=True) as opened:
+        assert ownership.marks(opened) == {stays.name: "def", newest.name: "ghi"}
+
+
+def test_a_snapshot_in_the_trash_stays_while_a_clone_needs_it(pool: Pool) -> None:
+    image = pool.image(MIB)
+    pool.cluster.run("ceph", "osd", "set-require-min-compat-client", "mimic")
+    with image.snapshots() as snapshots:
+        made = snapshots.create("abc")
+        _clone(pool, image, made.name)
+        image.drop(made.name)
+        newest = snapshots.create("def")
+        assert [snapshot.name for snapshot in snapshots.list()] == [newest.name]
+    assert len(image.names()) == 2
+
+
 def test_a_protected_snapshot_says_how_to_free_it(pool: Pool) -> None:
     image = pool.image(MIB)
     with image.snapshots() as snapshots:

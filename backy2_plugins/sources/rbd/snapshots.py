@@ -5,7 +5,7 @@ from __future__ import annotations
 import builtins
 import errno
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime
 from typing import Any
 
@@ -20,6 +20,8 @@ from backy2_plugins.sources.rbd.url import parse
 
 _USERS = 0
 """The namespace of snapshots that people and programs make; those of groups, mirroring and the trash have others."""
+_TRASH = 2
+"""That of snapshots that are being removed, or were removed while clones needed them; their names are made up."""
 
 
 class RbdSnapshots(Snapshots):
@@ -61,11 +63,16 @@ class RbdSnapshots(Snapshots):
             return self._list(image)
 
     def create(self, mark: str) -> Snapshot:
-        """Make one whose name holds the mark, after an entry in the image's metadata that says so."""
+        """Make one whose name holds the mark, after an entry in the image's metadata that says so.
+
+        Finishes removals before that were cut short: librbd moves a snapshot to the trash first, and leaves it there if it
+        is killed then.
+        """
         now = datetime.now(UTC)
         name = ownership.new_name(self._pattern, mark, now)
         with self._image(f"make snapshot {name} of {self._url}", writable=True) as image:
-            ownership.tidy(image, [snapshot["name"] for snapshot in image.list_snaps()], now)
+            self._finish_removals(image)
+            ownership.tidy(image, [_first_name(snapshot) for snapshot in image.list_snaps()], now)
             ownership.claim(image, name, mark, now)
             image.create_snap(name)
             return next(snapshot for snapshot in self._list(image) if snapshot.name == name)
@@ -152,9 +159,23 @@ class RbdSnapshots(Snapshots):
             raise SourceError(
                 f"{snapshot.url} is not removed: clones depend on it, such as {clones[0]}; `rbd flatten` or remove them"
             )
-        try:
-            image.remove_snap_by_id(int(snapshot.identity.rpartition("@")[2]))
-        except bindings.rbd().ImageNotFound:
-            # Another process was quicker.
-            pass
-        ownership.disclaim(image, snapshot.name)
+        _take_away(image, int(snapshot.identity.rpartition("@")[2]), snapshot.name)
+
+    def _finish_removals(self, image: Any) -> None:
+        marks = ownership.marks(image)
+        for told in image.list_snaps():
+            if told["namespace"] == _TRASH and _first_name(told) in marks:
+                with suppress(bindings.rbd().ImageBusy):  # a clone needs it, which somebody made before it was removed
+                    _take_away(image, int(told["id"]), _first_name(told))
+
+
+def _first_name(told: dict[str, Any]) -> str:
+    """The name that a snapshot was given, also where it is in the trash."""
+    return str(told["trash"]["original_name"] if told["namespace"] == _TRASH else told["name"])
+
+
+def _take_away(image: Any, number: int, name: str) -> None:
+    """Remove a snapshot, and then its entry."""
+    with suppress(bindings.rbd().ImageNotFound):  # another process was quicker
+        image.remove_snap_by_id(number)
+    ownership.disclaim(image, name)
