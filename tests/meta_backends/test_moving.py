@@ -154,11 +154,24 @@ def test_a_new_database_that_is_in_use_is_refused_and_left_as_it_was(installatio
     assert len(installation.listing()) == 2
 
 
+def test_a_new_database_of_an_older_release_is_refused_and_left_as_it_was(installation, tmp_path):
+    path = tmp_path / "other.sqlite"
+    with open_url(f"sqlite:///{path}") as meta:
+        meta.initialise()
+    with contextlib.closing(sqlite3.connect(path)) as older, older:
+        older.execute("UPDATE backy2_schema SET version_num = '0003'")
+    with pytest.raises(RefusedError, match="has the tables of an older release"):
+        move(installation.url, f"sqlite:///{path}")
+    with contextlib.closing(sqlite3.connect(path)) as older:
+        assert older.execute("SELECT version_num FROM backy2_schema").fetchall() == [("0003",)]
+
+
 def test_a_live_job_keeps_the_database_where_it_is(installation, tmp_path):
     with open_url(installation.url) as meta:
         job = begin(meta)
         with pytest.raises(RefusedError, match=r"job .* has a lease"):
             move(installation.url, f"sqlite:///{tmp_path}/new.sqlite")
+        assert not (tmp_path / "new.sqlite").exists(), "who is refused leaves nothing"
         meta.end_job(job.id)
     move(installation.url, f"sqlite:///{tmp_path}/new.sqlite")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import ipaddress
 import os
+import re
 import socket
 from collections.abc import Iterator
 from contextlib import closing
@@ -156,3 +157,49 @@ def test_a_certificate_for_another_host_is_refused(kind, request):
         else server.address(ssl_ca=server.folder / "server.crt", ssl_check_hostname="true")
     )
     assert "localhost" in refusal(url.replace("127.0.0.1", "localhost"))
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"sslmode": "sure"}, r"check sslmode and sslrootcert .*sslmode"),
+        (
+            {"sslmode": "verify-full", "sslrootcert": "/not-there.crt"},
+            r"check sslmode and sslrootcert .*/not-there\.crt",
+        ),
+        ({"sslmodus": "require"}, r"sslmodus"),
+    ],
+)
+def test_wrong_options_for_postgresql_are_named(postgresql, options, said):
+    assert re.search(said, refusal(postgresql.address(**options)))
+
+
+def test_what_postgresql_refuses_is_told_apart(postgresql):
+    url = postgresql.address(sslmode="require")
+    assert "refuses this user or its password" in refusal(url.replace(PASSWORD, f"x{PASSWORD}"))
+    assert "does not exist on that server" in refusal(url.replace("/postgres?", "/nowhere?"))
+    assert "cannot be connected to; check that the server runs" in refusal(url.replace(str(postgresql.port), "1"))
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"ssl_ca": "/not-there.crt"}, r"TLS options .*No such file.*check /not-there\.crt"),
+        ({"ssl_ca": __file__}, rf"TLS options .*check {re.escape(__file__)}"),
+        ({"sslmode": "require"}, r"an option that its driver cannot use: .*sslmode"),
+    ],
+)
+def test_wrong_options_for_mariadb_are_named(mariadb, options, said):
+    assert re.search(said, refusal(mariadb.address(**options)))
+
+
+@pytest.mark.parametrize(
+    ("schema", "said"),
+    [("d1", "has no schema that this user may use; make it, or grant"), ("public", "does not let this")],
+)
+def test_who_may_make_no_tables_is_told_so(postgresql, schema, said):
+    user = f"reader_of_{schema}"
+    postgresql.administrate(f"CREATE USER {user} PASSWORD '{PASSWORD}'")
+    url = postgresql.address(sslmode="require").replace(f"//{USER}:", f"//{user}:").replace("3Dd1", f"3D{schema}")
+    with open_url(url) as meta, pytest.raises(MetaBackendError, match=said):
+        meta.initialise()

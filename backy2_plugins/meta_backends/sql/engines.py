@@ -72,11 +72,28 @@ def is_there(path: str) -> bool:
 def make_server_engine(url: URL, **options: Any) -> Engine:
     """As :func:`make_engine`, for a server: one that takes the connection and never answers, or vanishes, is given up."""
     engine = make_engine(url, pool_pre_ping=True, **options)
-    event.listen(engine, "do_connect", _give_up_in_time)
+    event.listen(engine, "do_connect", _connect)
     return engine
 
 
-def _give_up_in_time(dialect: Any, record: Any, arguments: Any, parameters: Any) -> None:
+def _connect(dialect: Any, record: Any, arguments: Any, parameters: Any) -> Any:
+    """Connect as the URL says, and in time; what the driver cannot do with the URL's options is said without the URL."""
+    _give_up_in_time(dialect, parameters)
+    try:
+        return dialect.connect(*arguments, **parameters)
+    except (TypeError, ValueError) as error:
+        raise MetaBackendError(
+            f"the URL in the setting engine has an option that its driver cannot use: {error}"
+        ) from error
+    except OSError as error:
+        files = [str(value) for value in (parameters.get("ssl") or {}).values()]
+        raise MetaBackendError(
+            f"the TLS options of the URL in the setting engine cannot be used ({error.strerror or error}); check"
+            f" {', '.join(files) or 'them'}"
+        ) from error
+
+
+def _give_up_in_time(dialect: Any, parameters: Any) -> None:
     # What the URL says goes first.
     if dialect.driver in _WITH_CONNECT_TIMEOUT:
         parameters.setdefault("connect_timeout", _CONNECT_S)

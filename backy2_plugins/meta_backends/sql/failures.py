@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
 
 from backy2_core.api import MetaBackendError, SchemaError
@@ -28,12 +30,25 @@ _MARIADB = {
     2003: "cannot be reached; check that the server runs, and host and port in the URL",
 }
 _FORGOTTEN = "25P03"
+_FULL = "53300"
 _POSTGRESQL = {
     "3D000": "does not exist on that server; check the URL, or make it",
-    "28P01": "refuses this user or its password; check both in the URL",
+    "28P01": "refuses this user or its password, or wants TLS; check the URL",
+    _FULL: "takes no more connections; let it take more (max_connections), or let fewer commands run at once",
+    "08P01": "cannot be connected to under TLS as the URL wants it; check sslmode and sslrootcert in it",
+    "42501": "does not let this user do that; make the user the owner of the database, or of the schema in it",
+    "3F000": "has no schema that this user may use; make it, or grant USAGE and CREATE on the one that search_path names",
+    "25006": "is read-only, as a standby is; name the primary server in the URL",
     "55P03": _LOCKED,
     _FORGOTTEN: "ended a change of this process, which was silent in it for longer than half of busy_timeout; nothing changed",
 }
+_REFUSALS = (
+    (r"password authentication failed|no pg_hba\.conf entry|role .* does not exist", "28P01"),
+    (r"database .* does not exist", "3D000"),
+    (r"too many (clients|connections)|connection slots|connection limit", _FULL),
+    (r"sslmode|certificate|SSL error|not support SSL", "08P01"),
+)
+"""While it connects, PostgreSQL's driver gives the server's words alone; the state that stands for them."""
 _MISSING_STATES = ("42P01", "42703")
 _MISSING_CODES = (1146, 1054)
 """No such table, no such column: of PostgreSQL, of MariaDB."""
@@ -102,9 +117,16 @@ def _state(error: BaseException | None) -> str:
 
 
 def _postgresql_reason(error: BaseException | None) -> str:
+    if _is_unreachable(error) and not _refusal(error):
+        return "cannot be connected to; check that the server runs, and host and port in the URL"
+    return _POSTGRESQL.get(_refusal(error) or _state(error), "")
+
+
+def _refusal(error: BaseException | None) -> str:
+    """What the server, or the driver for it, refused while it was connected to; empty for anything else."""
     if not _is_unreachable(error):
-        return _POSTGRESQL.get(_state(error), "")
-    return "cannot be connected to; check that the server runs, and host, user and password in the URL"
+        return ""
+    return next((state for pattern, state in _REFUSALS if re.search(pattern, str(error))), "")
 
 
 def _is_unreachable(error: BaseException | None) -> bool:
@@ -121,4 +143,5 @@ def _sqlite_kind(error: BaseException | None) -> str:
 
 def _may_pass(error: DBAPIError) -> bool:
     passing = _state(error.orig).startswith(_RETRYABLE_STATES) or _code(error.orig) in _RETRYABLE_CODES
-    return error.connection_invalidated or passing or _is_unreachable(error.orig)
+    away = _is_unreachable(error.orig) and _refusal(error.orig) in ("", _FULL)
+    return error.connection_invalidated or passing or away

@@ -31,9 +31,10 @@ def move(origin: Database, destination: Database, tell: Tell) -> dict[str, int]:
     """
     _refuse_same(origin, destination)
     _require_current(origin)
-    initialise(destination)
+    _refuse_older(destination)
     with origin.write(long=True) as old:
         _refuse_live_jobs(old, origin)
+        initialise(destination)
         with destination.write(long=True) as new:
             pairs = list(zip(_content(origin.tables), _content(destination.tables), strict=True))
             counts = {source.name: _count(old, source) for source, _ in pairs}
@@ -60,6 +61,15 @@ def _require_current(origin: Database) -> None:
         raise SchemaError(f"database {origin.location} holds no tables of backy2; there is nothing to move")
     if state is not SchemaState.CURRENT:
         raise SchemaError(f"database {origin.location} {NEXT_STEP[state]}")
+
+
+def _refuse_older(destination: Database) -> None:
+    """To bring its tables up to date would shut others out of it, whose release knows the older ones."""
+    if destination.schema_state() is SchemaState.OLD:
+        raise RefusedError(
+            f"database {destination.location} has the tables of an older release, so it is not empty; move to an empty"
+            " database, or choose another table_prefix"
+        )
 
 
 def _refuse_live_jobs(connection: Connection, origin: Database) -> None:
