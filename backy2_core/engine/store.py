@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import uuid
 from collections.abc import Iterable
 
@@ -17,10 +18,13 @@ from backy2_core.model.blob import StoreId
 from backy2_core.model.segment import SegmentId, blob_ids
 from backy2_core.model.version import Version
 
+log = logging.getLogger(__name__)
+
 STORE_DOCUMENT = "store.json"
 FORMAT = 1
 
 _BATCH = 16
+_VOLATILE = "volatile-"
 
 
 def open_store(meta: MetaBackend, data: DataBackend, kind: str) -> StoreId:
@@ -31,7 +35,7 @@ def open_store(meta: MetaBackend, data: DataBackend, kind: str) -> StoreId:
     """
     if not data.capabilities.persistent:
         # What keeps nothing cannot be taken for another: it is the same sink each time.
-        return meta.register_store(f"volatile-{kind}", kind, data.location)
+        return meta.register_store(_VOLATILE + kind, kind, data.location)
     identity = _identity(data)
     known = {info.location: info for info in meta.stores() if info.kind == kind}
     other = known.get(data.location)
@@ -41,7 +45,21 @@ def open_store(meta: MetaBackend, data: DataBackend, kind: str) -> StoreId:
             f"At {data.location} the database expects store {other.identity}, but there is {found}. Is the right disk"
             " mounted, and is this the right database? A new store needs a path of its own."
         )
+    _remark_another(meta, data, identity)
     return meta.register_store(identity or _new_identity(data), kind, data.location)
+
+
+def _remark_another(meta: MetaBackend, data: DataBackend, identity: str | None) -> None:
+    """Say so where a database comes to a store that it does not know, though it knows others: it may not be meant."""
+    known = {info.identity: info.location for info in meta.stores() if not info.identity.startswith(_VOLATILE)}
+    if known and identity not in known:
+        log.warning(
+            "The blobs so far are in %s; the store at %s is %s. If that is not meant, correct the section [data_backend]:"
+            " blobs are shared within a store only",
+            ", ".join(sorted(known.values())),
+            data.location,
+            "another one" if identity else "a new one",
+        )
 
 
 def check_place(meta: MetaBackend, stored_map: StoredMap, store: StoreId) -> None:

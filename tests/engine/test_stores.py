@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
 import subprocess
@@ -239,3 +240,15 @@ def test_both_stores_serve_new_versions(place, elsewhere):
     _, engine = elsewhere
     second = place.uid(numbered(8), engine=engine)
     assert place.restored(second, engine=engine) == numbered(8)
+
+
+def test_a_store_that_the_database_meets_beside_others_is_remarked_once(place, tmp_path, caplog):
+    place.uid(numbered(2))
+    assert caplog.records == [record for record in caplog.records if record.levelno < logging.WARNING]
+    (tmp_path / "other").mkdir()
+    for _ in range(2):
+        with open_folder_store(tmp_path / "other") as data:
+            make_engine(place.meta, data)
+    [warning] = [record.message for record in caplog.records if record.levelno >= logging.WARNING]
+    assert warning.startswith(f"The blobs so far are in {place.data.location}; the store at ")
+    assert "is a new one. If that is not meant, correct the section [data_backend]" in warning

@@ -48,12 +48,10 @@ def name_version(connection: Connection, tables: Tables, job: JobId, version: in
     connection.execute(insert(tables.uses).values(job=job, version=version, exclusive=exclusive))
 
 
-def named_by_live(tables: Tables, version: ColumnElement[int], *, exclusively: bool = False) -> ColumnElement[bool]:
+def named_by_live(tables: Tables, version: ColumnElement[int]) -> ColumnElement[bool]:
     """The condition that a live job names the version."""
     jobs, uses = tables.jobs, tables.uses
     named = select(uses.c.job).where(uses.c.version == version, uses.c.job == jobs.c.id, jobs.c.state == JobState.LIVE)
-    if exclusively:
-        named = named.where(uses.c.exclusive)
     return named.exists()
 
 
@@ -157,18 +155,29 @@ def _refuse_company(connection: Connection, tables: Tables, new: NewJob) -> None
 
 def _usable(connection: Connection, tables: Tables, use: Use) -> VersionId:
     versions = tables.versions
-    taken = named_by_live(tables, versions.c.id, exclusively=True)
-    query = select(versions.c.id, versions.c.state, taken).where(versions.c.uid == use.version)
-    row = connection.execute(query).one_or_none()
+    row = connection.execute(select(versions.c.id, versions.c.state).where(versions.c.uid == use.version)).one_or_none()
     if row is None:
         raise NotFoundError(f"there is no version {use.version}; ls shows those there are")
-    number, state, exclusively = row
+    number, state = row
     if state not in use.states:
         wanted = " or ".join(sorted(wanted.name.lower() for wanted in use.states))
         raise RefusedError(f"version {use.version} is {VersionState(state).name.lower()}, but must be {wanted}")
-    if use.exclusive and exclusively:
-        raise RefusedError(f"version {use.version} is being written by another job; jobs shows which one")
+    if use.exclusive:
+        _refuse_written(connection, tables, VersionId(number), use.version)
     return VersionId(number)
+
+
+def _refuse_written(connection: Connection, tables: Tables, version: VersionId, uid: str) -> None:
+    jobs, uses = tables.jobs, tables.uses
+    query = select(jobs.c.id, jobs.c.host, jobs.c.pid, jobs.c.lease_until).where(
+        uses.c.version == version, uses.c.exclusive, uses.c.job == jobs.c.id, jobs.c.state == JobState.LIVE
+    )
+    job = connection.execute(query).first()
+    if job is not None:
+        raise RefusedError(
+            f"version {uid} is being written by another job, {job.id} (process {job.pid} on {job.host}); if that died, try"
+            f" again when its lease has run out, at {from_us(job.lease_until):%H:%M:%S} UTC"
+        )
 
 
 def _new_row(connection: Connection, tables: Tables, new: NewJob) -> dict[str, Any]:
