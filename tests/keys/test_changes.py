@@ -33,7 +33,7 @@ class Sleepy(ForwardingDataBackend):
         self._meta = meta
 
     def write_document(self, name: str, data: bytes) -> None:
-        self._inner.write_document(name, data)
+        self.inner.write_document(name, data)
         lose_leases(self._meta)
 
 
