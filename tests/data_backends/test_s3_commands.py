@@ -133,6 +133,21 @@ def test_a_missing_bucket_is_one_line_and_exit_code_14(
     assert len([line for line in error.splitlines() if line.startswith("ERROR")]) == 1
 
 
+def test_a_file_of_certificates_that_is_none_is_one_line_and_exit_code_10(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "trusted"
+    file.write_text("no certificate\n")
+    site = Site(tmp_path, S3Server("https://127.0.0.1:9"), "any", ca_file=file)
+    site.ok(capsys, "initdb")
+    site.write(1)
+    assert site.call("backup", f"file://{site.image}", "vm") == 10
+    error = capsys.readouterr().err
+    assert f"key ca_file: {file} holds no certificates in PEM" in error
+    assert "trying again" not in error
+    assert "Traceback" not in error
+
+
 def test_the_secret_is_in_no_message_and_no_log(
     tmp_path: Path, gateway: S3Server, capsys: pytest.CaptureFixture[str]
 ) -> None:

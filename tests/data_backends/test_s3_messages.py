@@ -242,7 +242,15 @@ class TestTls:
         ({"bucket": "shelf/host1"}, "what stands behind a slash is the key prefix"),
         ({"prefix": "/host1"}, "key prefix"),
         ({"addressing_style": "paths"}, "'paths' is none of auto, path, virtual"),
-        ({"ca_file": "/no/such/file"}, "/no/such/file cannot be read"),
+        (
+            {"ca_file": "/no/such/file"},
+            "key ca_file: /no/such/file cannot be read: No such file or directory; expected a file",
+        ),
+        ({"ca_file": "/"}, "key ca_file: / cannot be read: Is a directory; expected a file of certificates in PEM"),
+        (
+            {"ca_file": __file__},
+            f"key ca_file: {__file__} holds no certificates in PEM (NO_CERTIFICATE_OR_CRL_FOUND); give",
+        ),
         ({"secret_access_key": None}, "key secret_access_key: it is missing"),
         (
             {"secret_access_key": None, "secret_access_key_file": "/no/such/file"},

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -130,9 +129,22 @@ def _addressing_style(settings: Settings, endpoint: str | None) -> str:
 
 
 def _ca_file(path: str | None) -> str | None:
-    if path and not os.access(path, os.R_OK):
-        raise _wrong("ca_file", f"{path} cannot be read; expected a file of certificates in PEM")
-    return path or None
+    if not path:
+        return None
+    import ssl  # takes longer to load than the rest of this module, and few need it
+
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cafile=path)
+    except ssl.SSLError as error:
+        raise _wrong(
+            "ca_file",
+            f"{path} holds no certificates in PEM ({error.reason or error}); give a file with that of the "
+            "authority from which the server's is, between BEGIN CERTIFICATE and END CERTIFICATE",
+        ) from error
+    except OSError as error:
+        reason = error.strerror or error
+        raise _wrong("ca_file", f"{path} cannot be read: {reason}; expected a file of certificates in PEM") from error
+    return path
 
 
 def _credentials(settings: Settings) -> Credentials:
