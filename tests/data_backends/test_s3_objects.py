@@ -189,7 +189,9 @@ class TestConditionalWrites:
             put_new(second)
             assert second._conditional._known is True
 
-    @pytest.mark.parametrize("answer", [Answer(200), Answer.error(501, "NotImplemented")])
+    @pytest.mark.parametrize(
+        "answer", [Answer(200), Answer.error(501, "NotImplemented"), Answer.error(400, "InvalidArgument")]
+    )
     def test_a_server_without_them_is_written_to_all_the_same_and_told_of(
         self, scripted: Scripted, caplog: pytest.LogCaptureFixture, answer: Answer
     ) -> None:
@@ -200,6 +202,16 @@ class TestConditionalWrites:
         assert [record.message for record in caplog.records if "let one host alone" in record.message]
         assert len(caplog.records) == 1
         assert "If-None-Match" not in scripted.requests[-1][2]
+
+    @pytest.mark.parametrize("code", ["InvalidRequest", "InvalidArgument", "NotImplemented"])
+    def test_what_is_refused_without_the_condition_too_is_no_answer_about_it(
+        self, scripted: Scripted, caplog: pytest.LogCaptureFixture, code: str
+    ) -> None:
+        scripted.answers = [LISTING, Answer.error(400, code)]
+        with scripted.server.open("shelf") as store, pytest.raises(DataBackendError, match=code):
+            put_new(store)
+        assert ["If-None-Match" in headers for _, _, headers in scripted.requests[1:]] == [True, False]
+        assert caplog.records == []
 
     def test_nothing_is_asked_where_the_setting_says_it(self, scripted: Scripted) -> None:
         for choice, conditional in (("yes", True), ("no", False)):

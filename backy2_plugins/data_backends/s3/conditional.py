@@ -43,6 +43,8 @@ class ConditionalWrites:
         try:
             return not (self._bucket.put(PROBE, b"", only_new=True) and self._bucket.put(PROBE, b"", only_new=True))
         except DataBackendError as error:
-            if isinstance(error.__cause__, ClientError) and code_of(error.__cause__) in _UNKNOWN_TO_IT:
-                return False
-            raise
+            if not isinstance(error.__cause__, ClientError) or code_of(error.__cause__) not in _UNKNOWN_TO_IT:
+                raise
+        # Anything in the request may be what it does not take. What is not the condition is refused without it, too.
+        self._bucket.put(PROBE, b"")
+        return False
