@@ -21,6 +21,8 @@ from tests.support.s3 import S3Server
 
 MIB = 1024 * 1024
 PATIENCE_S = 60
+BURST_S = 0.25
+"""What was not read for so long may be read at once, above the limit."""
 
 
 class Site:
@@ -183,6 +185,31 @@ def test_limits_of_writing_hold(
             assert 12 * MIB / took_s <= 1.1 * bandwidth
         else:
             assert proxy.connections <= simultaneous_writes + 1
+
+
+@pytest.mark.parametrize(("simultaneous_reads", "bandwidth"), [(1, 0), (3, 0), (8, 8 * MIB)])
+def test_limits_of_reading_hold(
+    tmp_path: Path, gateway: S3Server, capsys: pytest.CaptureFixture[str], simultaneous_reads: int, bandwidth: int
+) -> None:
+    """As many connections as reads, since each request that finds none idle opens one; and no more bytes a second."""
+    bucket = gateway.make_bucket()
+    site = Site(tmp_path, gateway, bucket)
+    site.ok(capsys, "initdb")
+    content = site.write(1, 12 * MIB)
+    uid = site.backup(capsys)
+    with Proxy(("127.0.0.1", int(gateway.endpoint.rpartition(":")[2]))) as proxy:
+        server = S3Server(f"http://{proxy.host}:{proxy.port}", gateway.access_key, gateway.secret_key)
+        limits = {"simultaneous_reads": simultaneous_reads, "bandwidth_read": bandwidth}
+        site = Site(tmp_path, server, bucket, simultaneous_writes=8, **limits)
+        if not bandwidth:
+            proxy.delay(0.005)  # so that requests meet each other
+        began = time.monotonic()
+        assert site.restored(capsys, uid) == content
+        took_s = time.monotonic() - began
+        if bandwidth:
+            assert took_s >= 12 * MIB / bandwidth - BURST_S
+        else:
+            assert proxy.connections == simultaneous_reads
 
 
 class TestKilledGateway:
