@@ -7,6 +7,7 @@ import ipaddress
 import socket
 import ssl
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -194,8 +195,20 @@ def test_an_unknown_host(moto: S3Server) -> None:
 def test_a_server_that_is_down() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-    error = failure(S3Server(f"http://127.0.0.1:{port}"), "shelf")
-    assert str(port) in str(error)
+    server = f"http://127.0.0.1:{port}"
+    error = failure(S3Server(server), "shelf")
+    assert str(error) == (
+        f"cannot look into the bucket in {server}/shelf/: nothing answers at {server} (Connection refused);"
+        " check endpoint (host, port), and that the server runs"
+    )
+    assert error.retryable
+
+
+def test_a_server_that_takes_connections_and_says_nothing() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        server = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        error = failure(S3Server(server), "shelf", timeout=0.2)
+    assert f": {server} did not answer within timeout; look at the server" in str(error)
     assert error.retryable
 
 
@@ -222,6 +235,28 @@ class TestTls:
     def test_a_certificate_of_the_file(self, secure: Scripted, certificate: Path) -> None:
         with secure.server.open("shelf", ca_file=str(certificate)) as store:
             assert store.read_document("store.json") is None
+
+    @pytest.mark.parametrize("content", [None, "no certificate\n"])
+    def test_a_file_of_certificates_that_is_none_is_not_tried_again(
+        self, secure: Scripted, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: str | None
+    ) -> None:
+        file = tmp_path / "trusted"
+        if content is not None:
+            file.write_text(content)
+        monkeypatch.setenv("AWS_CA_BUNDLE", str(file))
+        error = failure(secure.server, "shelf")
+        assert "the file of trusted certificates cannot be used" in str(error)
+        assert "correct ca_file, or the variable AWS_CA_BUNDLE" in str(error)
+        assert not error.retryable
+
+    def test_a_connection_that_ends_within_the_handshake_is_tried_again(self) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as silent:
+            thread = threading.Thread(target=hang_up, args=(silent,))
+            thread.start()
+            error = failure(S3Server(f"https://127.0.0.1:{silent.getsockname()[1]}"), "shelf")
+            thread.join()
+        assert "; look at " in str(error)
+        assert error.retryable
 
     def test_a_certificate_that_is_not_looked_at(self, secure: Scripted) -> None:
         with secure.server.open("shelf", verify_tls=False) as store:
@@ -297,6 +332,13 @@ def test_blobs_are_stored_while_the_server_is_busy_now_and_then(scripted: Script
     ) as store:
         put_new(store)
     assert [command for command, _, _ in scripted.requests] == ["GET", "PUT", "PUT", "PUT"]
+
+
+def hang_up(listening: socket.socket) -> None:
+    """Take one connection, wait for its first bytes, and end it without a word."""
+    connection, _ = listening.accept()
+    with connection:
+        connection.recv(65536)
 
 
 def make_certificate(path: Path) -> Path:

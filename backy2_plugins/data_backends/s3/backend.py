@@ -49,7 +49,9 @@ class S3DataBackend(DataBackend):
         key = blob_key(uid)
         if len(data) > self._capabilities.max_blob_bytes:
             limit = self._capabilities.max_blob_bytes
-            raise DataBackendError(f"blob {uid} has {len(data)} bytes; {self.location} takes at most {limit}")
+            raise DataBackendError(
+                f"blob {uid} has {len(data)} bytes; {self.location} takes at most {limit}; use a smaller block_size"
+            )
         only_new = self._conditional.are_supported()
         if not self._bucket.put(key, data, only_new=only_new, storage_class=self._options.storage_class):
             raise BlobExistsError(f"blob {uid} is in {self.location} already; a stored blob is never changed")

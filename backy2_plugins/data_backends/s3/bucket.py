@@ -24,6 +24,13 @@ _MOST_TIMEOUTS = 5
 _CHECKSUM = "crc32"
 """Name of the metadata of each object of ours, by which a get tells bytes that changed on their way."""
 
+_SETTINGS = {
+    "StorageClass": "storage_class",
+    "ServerSideEncryption": "server_side_encryption",
+    "SSEKMSKeyId": "kms_key_id",
+}
+"""What a put may ask for that servers may not know, and the settings that say so."""
+
 
 class Bucket:
     """The bucket of one store; keys are those behind the store's prefix.
@@ -65,9 +72,11 @@ class Bucket:
         """Store an object, durable on return. False if it was there already, with ``only_new``."""
         self.reach()
         body = Body(data)
+        arguments = self._put_arguments(key, data, only_new, storage_class)
+        asked_for = [f"{name} = {arguments[word]}" for word, name in _SETTINGS.items() if word in arguments]
         try:
-            with self.failures.translated(f"store {key}"):
-                self.client.put_object(Body=body, **self._put_arguments(key, data, only_new, storage_class))
+            with self.failures.translated(f"store {key}", asked_for):
+                self.client.put_object(Body=body, **arguments)
         except DataBackendError as error:
             if only_new and _has_code(error, "PreconditionFailed", "412"):
                 return False
@@ -161,7 +170,8 @@ class Bucket:
         if not isinstance(answer.get("ContentLength"), int):
             answer["Body"].close()
             raise DataBackendError(
-                f"cannot read {key} in {self.options.location}: its length was not told", retryable=True
+                f"cannot read {key} in {self.options.location}: its length was not told; look at proxies on the way",
+                retryable=True,
             )
         return answer
 
@@ -173,7 +183,8 @@ class Bucket:
             if not count or time.monotonic() > give_up_at:
                 why = "the server was too slow" if count else "the connection ended"
                 raise DataBackendError(
-                    f"cannot read {key} in {self.options.location}: {why} after {at} of {len(buffer)} bytes",
+                    f"cannot read {key} in {self.options.location}: {why} after {at} of {len(buffer)} bytes; look at the"
+                    " server and at the way to it, or raise timeout",
                     retryable=True,
                 )
 

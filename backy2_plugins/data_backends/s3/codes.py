@@ -7,16 +7,24 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Meaning:
-    """``advice``: the next step. ``passes``: the same request may succeed later; ``passes_later``: only if another one
-    succeeded before, since it is a mistake in the configuration otherwise."""
+    """``advice``: what it means, a semicolon, the next step. ``passes``: the same request may succeed later;
+    ``passes_later``: only if another one succeeded before, since it is a mistake in the configuration otherwise."""
 
-    advice: str = ""
+    advice: str
     passes: bool = False
     passes_later: bool = False
 
 
-_BUSY = Meaning("the server is busy or disturbed", passes=True)
-_CHANGED = Meaning("the bytes changed on their way", passes=True)
+FOREIGN = Meaning("the answer is not that of an S3 server; correct endpoint", passes_later=True)
+UNKNOWN = Meaning("the server refuses this request; look up the code in its manual or its log")
+UNSUPPORTED = Meaning("the server may not know {settings}; correct what is wrong, or leave it out")
+UNABLE = Meaning("the server cannot do that; docs/s3.md says which settings servers may lack")
+KEPT = "a lock holds it, or a right is missing; wait until the lock ends, or give the right (docs/s3.md)"
+
+_BUSY = Meaning(
+    "the server is busy or disturbed; look at it, or let fewer blobs go at once, then try again", passes=True
+)
+_CHANGED = Meaning("the bytes changed on their way; look at the network and at proxies on it", passes=True)
 _FULL = Meaning("the quota or the server is full; raise it or make room, then continue the backup")
 _KEY = Meaning("the server does not know this access key; correct access_key_id")
 _TOKEN = Meaning("the temporary keys have run out; get new ones and continue the backup")
@@ -30,7 +38,7 @@ _MEANINGS = {
     "InvalidAccessKeyId": _KEY,
     "NotSignedUp": _KEY,
     "SignatureDoesNotMatch": Meaning(
-        "secret_access_key is not the one of this access key, or something on the way changes requests",
+        "secret_access_key is not the one of this access key, or something on the way changes requests; correct it or that",
         passes_later=True,
     ),
     "RequestTimeTooSkewed": Meaning("the clock of this machine or of the server is wrong; set it (NTP)"),
@@ -61,7 +69,7 @@ _MEANINGS = {
     "InvalidObjectState": Meaning("the object is archived; bring it back with the server's own means first"),
     "InvalidStorageClass": Meaning("the server has no such storage class; correct storage_class"),
     "EntityTooLarge": Meaning("the server takes no object of this size; use a smaller block_size"),
-    "NotImplemented": Meaning("the server cannot do that; docs/s3.md says which settings servers may lack"),
+    "NotImplemented": UNABLE,
     "BadDigest": _CHANGED,
     "InvalidDigest": _CHANGED,
     "XAmzContentSHA256Mismatch": _CHANGED,

@@ -51,9 +51,10 @@ class Listing(Iterator[T]):
     def _check(self, page: dict[str, Any]) -> None:
         """Whoever believed in an end that is none would find blobs missing, and in a page that leads to itself never end."""
         if "IsTruncated" not in page:
-            what, passes = "an answer says not whether it is the last", True
+            what, passes = "an answer says not whether it is the last; look at the server and at proxies", True
         elif page["IsTruncated"] and page.get("NextContinuationToken", "") in ("", self._arguments.get(_TOKEN)):
-            what, passes = "the server does not say how to go on; it cannot be used for a store of this size", False
+            what = "the server does not say how to go on, which a store of this size needs; use another server"
+            passes = False
         else:
             return
         raise DataBackendError(f"cannot list objects in {self._bucket.options.location}: {what}", retryable=passes)
