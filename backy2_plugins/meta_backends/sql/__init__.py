@@ -18,7 +18,9 @@ def backy2_settings() -> Sequence[Setting]:
             name="engine",
             type=SettingType.SECRET,
             default=None,
-            help="SQLAlchemy URL of the database, such as sqlite:////var/lib/backy2/backy2.sqlite",
+            help="SQLAlchemy URL of the database, such as sqlite:////var/lib/backy2/backy2.sqlite,"
+            " postgresql://USER:PASSWORD@HOST/DATABASE, or mysql://USER:PASSWORD@HOST/DATABASE for MariaDB. A server needs its"
+            " driver, backy2[postgresql] or backy2[mysql]; see docs/postgresql.md",
             required=True,
         ),
         Setting(
