@@ -126,6 +126,19 @@ def test_a_user_of_another_pool_is_told(guarded: Cluster) -> None:
     assert "lacks the caps" in _message(SourceError, "rbd://vms/vm1", values)
 
 
+def test_who_has_rights_in_one_namespace_only_is_told_whether_it_is_there(guarded: Cluster) -> None:
+    guarded.run("rbd", "namespace", "create", "vms/lonely")
+    for namespace, told in (
+        ("lonely", "none in namespace lonely of pool vms"),
+        ("absent", "no namespace absent in pool vms"),
+    ):
+        user = f"client.{namespace}"
+        keyring = guarded.make_user(user, {"mon": "profile rbd", "osd": f"profile rbd pool=vms namespace={namespace}"})
+        values = settings(guarded, rados_name=user, keyring=str(keyring))
+        with pytest.raises(SourceError, match=told):
+            plugin.backy2_list_sources(f"rbd://vms/{namespace}/*", values)
+
+
 def test_a_monitor_that_does_not_answer(tmp_path: Path) -> None:
     skip_without_ceph()
     with SilentServer() as server:

@@ -262,7 +262,6 @@ def test_a_pattern_names_the_images_that_match(pool: Pool, spaced_pool: Pool) ->
     assert plugin.backy2_list_sources(pool.url("vm-*"), values) == [pool.url("vm-a"), pool.url("vm-b")]
     assert plugin.backy2_list_sources(pool.url("vm-[b-z]"), values) == [pool.url("vm-b")]
     assert plugin.backy2_list_sources(pool.url("d?"), values) == [pool.url("db")]
-    assert plugin.backy2_list_sources(pool.url("none*"), values) == []
     assert plugin.backy2_list_sources(spaced_pool.url("vm-*"), values) == [
         spaced_pool.url("vm-a-t"),
         spaced_pool.url("vm-b-t"),
@@ -270,7 +269,70 @@ def test_a_pattern_names_the_images_that_match(pool: Pool, spaced_pool: Pool) ->
     assert plugin.backy2_list_sources(pool.url("vm-a"), values) is None
 
 
-@pytest.mark.parametrize("pattern", ["rbd://*/image", "rbd://pool/*/image", "rbd://pool/image*@monday"])
+@pytest.mark.parametrize(
+    "pattern", ["rbd://*/image", "rbd://POOL/*/image", "rbd://POOL/*/*", "rbd://POOL/image*@monday"]
+)
 def test_a_pattern_elsewhere_is_refused(pool: Pool, pattern: str) -> None:
     with pytest.raises(SourceError, match="in the place of the image only"):
-        plugin.backy2_list_sources(pattern, settings(pool.cluster))
+        plugin.backy2_list_sources(pattern.replace("POOL", pool.name), settings(pool.cluster))
+
+
+def test_an_image_of_exactly_the_name_goes_before_the_pattern(pool: Pool, caplog: pytest.LogCaptureFixture) -> None:
+    import rbd
+
+    values = settings(pool.cluster)
+    for name in ("exact[1]", "exact1", "exact*"):
+        rbd.RBD().create(pool.ioctx, name, MIB)
+    for path in ("exact[1]", "exact[1]@monday", "exact1@mon*"):
+        caplog.clear()
+        assert plugin.backy2_list_sources(pool.url(path), values) is None
+    assert not caplog.records
+    assert plugin.backy2_list_sources(pool.url("exact*"), values) is None
+    assert "would also mean exact1 (2 in all)" in caplog.text
+    assert plugin.backy2_list_sources(pool.url("exact**"), values) == [
+        pool.url(name) for name in ("exact*", "exact1", "exact[1]")
+    ]
+
+
+def test_pools_and_namespaces_whose_names_look_like_patterns_are_taken_as_they_stand(pool: Pool) -> None:
+    import rbd
+
+    rbd.RBD().namespace_create(pool.ioctx, "odd*")
+    pool.ioctx.set_namespace("odd*")
+    try:
+        rbd.RBD().create(pool.ioctx, "vm1", MIB)
+    finally:
+        pool.ioctx.set_namespace("")
+    values = settings(pool.cluster)
+    assert plugin.backy2_list_sources(pool.url("odd*/vm1"), values) is None
+    assert plugin.backy2_list_sources(pool.url("odd*/vm*"), values) == [pool.url("odd*/vm1")]
+
+
+def test_a_pattern_that_means_nothing_says_where_to_look(pool: Pool, spaced_pool: Pool) -> None:
+    def message(pattern: str) -> str:
+        with pytest.raises(SourceError) as caught:
+            plugin.backy2_list_sources(pattern, settings(pool.cluster))
+        return str(caught.value)
+
+    told = message(pool.url("none*"))
+    assert f"{pool.url('none*')} means no image that is there" in told
+    assert f"`rbd ls {pool.name}`" in told
+    assert f"rbd://{pool.name}/NAMESPACE/none*" in told
+    assert f"`rbd namespace ls {pool.name}`" in told
+    told = message(spaced_pool.url("none*"))
+    assert f"none in namespace tenant of pool {pool.name} matches none*; see `rbd ls {pool.name}/tenant`" in told
+    told = message(pool.url("nons/*"))
+    assert f"there is no namespace nons in pool {pool.name}; see `rbd namespace ls {pool.name}`" in told
+
+
+@pytest.mark.parametrize("name", ["odd@monday", "odd/vm1"])
+def test_an_image_that_no_url_can_name_is_never_taken_for_another(pool: Pool, name: str) -> None:
+    import rbd
+
+    values = settings(pool.cluster)
+    rbd.RBD().create(pool.ioctx, name, MIB)
+    try:
+        with pytest.raises(SourceError, match=f"the name of image {name} .* would mean something else"):
+            plugin.backy2_list_sources(pool.url("o*"), values)
+    finally:
+        rbd.RBD().remove(pool.ioctx, name)

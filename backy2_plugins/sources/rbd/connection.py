@@ -57,6 +57,18 @@ class Connection:
         except (bindings.rados().Error, bindings.rbd().Error) as error:
             raise self._cannot_open(name, number_of(error)) from error
 
+    def lacking_namespace(self) -> str:
+        """What to say if the namespace is not there; empty if it is. Raises what the library raises."""
+        pool, namespace = self.place.pool, self.place.namespace
+        if not namespace:
+            return ""
+        self.ioctx.set_namespace("")
+        try:
+            there = bindings.rbd().RBD().namespace_exists(self.ioctx, namespace)
+        finally:
+            self.ioctx.set_namespace(namespace)
+        return "" if there else f"there is no namespace {namespace} in pool {pool}; see `rbd namespace ls {pool}`"
+
     @contextmanager
     def image(self, name: Name, image_id: str, *, writable: bool = False) -> Iterator[Any]:
         """An image by its id: it is found under a new name as well, and never another one under the same name."""
@@ -78,10 +90,8 @@ class Connection:
     def _what_is_missing(self, name: Name) -> str:
         place = self.place
         try:
-            if place.namespace and not self._has_namespace():
-                return (
-                    f"there is no namespace {place.namespace} in pool {place.pool}; see `rbd namespace ls {place.pool}`"
-                )
+            if lacking := self.lacking_namespace():
+                return lacking
             if name.snapshot is not None and name.image in bindings.rbd().RBD().list(self.ioctx):
                 return self._what_a_snapshot_lacks(name)
         except (bindings.rados().Error, bindings.rbd().Error):
@@ -98,13 +108,6 @@ class Connection:
                 f"rbd_object_map objects; remove it with `rbd snap rm {name.path}@{name.snapshot}`"
             )
         return f"the image has no snapshot {name.snapshot}; see `rbd snap ls {name.path}`"
-
-    def _has_namespace(self) -> bool:
-        self.ioctx.set_namespace("")
-        try:
-            return bool(bindings.rbd().RBD().namespace_exists(self.ioctx, self.place.namespace))
-        finally:
-            self.ioctx.set_namespace(self.place.namespace)
 
 
 def _connect(access: Access, url: str, kind: type[BackyError], options: dict[str, str]) -> Any:
