@@ -238,8 +238,9 @@ def test_only_so_many_run_at_once(site: Site) -> None:
     order = [line.split("]")[0] for line in ended.err.splitlines() if line.startswith("[")]
     assert list(dict.fromkeys(order)) == ["[vm0", "[vm1", "[vm2", "[vm3"]
     assert order == sorted(order)
-    site.run("backup", "--parallel", "0", site.url("vm*"), code=2)
-    site.run("backup", "--parallel", "many", site.url("vm*"), code=2)
+    for wrong in ("0", "-1", "1.5", "many"):
+        ended = site.run("backup", f"--parallel={wrong}", site.url("vm*"), code=2)
+        assert f"--parallel: {wrong!r} is no whole number of at least 1" in ended.err
 
 
 @pytest.fixture
