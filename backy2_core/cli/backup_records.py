@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from backy2_core.cli.cells import Moment
+from backy2_core.errors import BackyError
 
 if TYPE_CHECKING:
     from backy2_core.cli.many import Ending
@@ -32,6 +34,8 @@ COLUMNS = (*RECORD, "source", "error")
 MANY = ("name", "uid", "state", "size_bytes", "bytes_read", "bytes_written", "duration_s", "error")
 """What a list of many shows unless told otherwise."""
 
+_EXCERPT = 80
+
 
 def record(source: str, result: BackupResult) -> Sequence[Any]:
     """A cell for each of :data:`COLUMNS` of a backup of ``source`` that came to its end."""
@@ -54,10 +58,20 @@ def record(source: str, result: BackupResult) -> Sequence[Any]:
     )
 
 
+def checked(ending: Ending) -> Ending:
+    """How a command ended, which is in vain if it printed anything but one record of a version of the name it was given."""
+    if ending.code != 0 or _told(ending):
+        return ending
+    name = ending.order.name
+    words = " ".join(ending.output.split())
+    came = repr(words[:_EXCERPT] + "..." * (len(words) > _EXCERPT)) if words else "nothing"
+    error = f"expected one record of a version of {name}, but the command printed {came}; see `backy2 ls {name}` and the log"
+    return replace(ending, code=BackyError.exit_code, error=error)
+
+
 def row(source: str, ending: Ending) -> Sequence[Any]:
     """The same of a command that backed ``source`` up and printed its record as JSON, whole or in vain."""
-    told = _told(ending.output)
-    known = {"name": ending.order.name, "state": "failed", "duration_s": round(ending.duration_s, 3), **told}
+    known = {"name": ending.order.name, "state": "failed", "duration_s": round(ending.duration_s, 3), **_told(ending)}
     known |= {"source": source, "error": error_of(ending)}
     date = known.get("date")
     known["date"] = Moment(datetime.fromisoformat(str(date)) if date else None)
@@ -73,9 +87,11 @@ def error_of(ending: Ending) -> str:
     return ending.error or f"exit code {ending.code}"
 
 
-def _told(output: str) -> Mapping[str, Any]:
+def _told(ending: Ending) -> Mapping[str, Any]:
     try:
-        told = json.loads(output)
+        told = json.loads(ending.output)
     except ValueError:
         return {}
-    return told if isinstance(told, dict) else {}
+    if not isinstance(told, dict) or not told.keys() >= set(RECORD):
+        return {}
+    return told if told["uid"] and told["name"] == ending.order.name else {}

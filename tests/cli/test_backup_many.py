@@ -19,7 +19,10 @@ from typing import Any
 
 import pytest
 
+from backy2_core.cli.backup_records import COLUMNS, RECORD, checked
+from backy2_core.cli.backup_records import row as row_of
 from backy2_core.cli.device_names import name_of, names_of
+from backy2_core.cli.many import Ending, Order
 from backy2_core.errors import UsageError
 from tests.cli.conftest import Backy, Ended
 
@@ -283,6 +286,53 @@ def test_all_end_when_the_first_is_killed(site: Site, running: subprocess.Popen[
     running.kill()
     until(lambda: site.rows("jobs") == [])
     assert [row["state"] for row in site.rows("ls")] == ["incomplete"] * 2
+
+
+# -- what they print
+
+
+def test_one_that_prints_anything_but_its_record_has_failed(site: Site) -> None:
+    site.make("loud")
+    site.make("quiet")
+    ended = site.run("-m", "-s", "backup", site.url("*"), code=100)
+    loud, quiet = (line.split("|") for line in ended.out.splitlines())
+    assert loud[:3] == ["loud", "", "failed"]
+    assert "expected one record of a version of loud, but the command printed 'how loud {" in loud[-1]
+    assert (quiet[0], quiet[2], quiet[-1]) == ("quiet", "valid", "")
+    assert "1 of 2 backups failed" in ended.err
+
+
+WHOLE = {**dict.fromkeys(RECORD), "name": "vm1", "uid": "abc", "state": "valid", "date": "2031-02-03T00:00:00Z"}
+
+
+@pytest.mark.parametrize(
+    ("printed", "came"),
+    [
+        ("", "nothing"),
+        ("\n", "nothing"),
+        ("[]", "'[]'"),
+        (json.dumps([WHOLE]), "'[{"),
+        (json.dumps(WHOLE) * 2, "'{"),
+        ('{"uid": "abc", "name": "vm1"}', """'{"uid": "abc", "name": "vm1"}'"""),
+        (json.dumps({**WHOLE, "uid": ""}), "'{"),
+        (json.dumps({**WHOLE, "name": "vm2"}), "'{"),
+    ],
+)
+def test_only_one_record_of_a_version_of_the_name_counts(printed: str, came: str) -> None:
+    ending = checked(Ending(Order("vm1", []), 0, printed, "", 1.0))
+    assert ending.code == 100
+    assert f"but the command printed {came}" in ending.error
+    assert "`backy2 ls vm1`" in ending.error
+    assert len(ending.error) < 250
+    cells = dict(zip(COLUMNS, row_of("shelf:///vm1", ending), strict=True))
+    assert (cells["name"], cells["uid"], cells["state"]) == ("vm1", "", "failed")
+    assert cells["error"] == ending.error
+
+
+def test_what_came_to_its_end_with_one_record_or_failed_by_itself_stays_as_it_is() -> None:
+    order = Order("vm1", [])
+    for ending in (Ending(order, 0, json.dumps(WHOLE), "", 1.0), Ending(order, 12, "", "there is no device", 1.0)):
+        assert checked(ending) is ending
 
 
 # -- names

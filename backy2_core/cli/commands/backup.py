@@ -15,7 +15,7 @@ from cliff.formatters.base import ListFormatter
 
 from backy2_core.cli.arguments import DATE_HELP, moment, split_tags
 from backy2_core.cli.arrangement import Arrangement
-from backy2_core.cli.backup_records import COLUMNS, MANY, RECORD, error_of, record, row
+from backy2_core.cli.backup_records import COLUMNS, MANY, RECORD, checked, error_of, record, row
 from backy2_core.cli.device_names import DEFAULT_TEMPLATE, name_of, names_of
 from backy2_core.cli.formats import MACHINE
 from backy2_core.cli.lifeline import hold_lifeline
@@ -171,8 +171,8 @@ class Backup(RecordVerb):
         orders = {name: Order(name, _words(self.app.options, parsed_args, url, name)) for url, name in names.items()}
         endings: dict[str, Ending] = {}
         with closing(run_all(list(orders.values()), parsed_args.parallel, self.app.stderr)) as running:
-            for ending in running:
-                endings[ending.order.name] = ending
+            for ended in running:
+                ending = endings[ended.order.name] = checked(ended)
                 _tell(ending, len(endings), len(urls))
         failed = [ending.code for ending in endings.values() if ending.code != 0]
         if failed:

@@ -2,7 +2,8 @@
 
 ``shelf:///folder/device`` and ``shelf:///folder/device@snapshot``. The snapshots of a device stand in ``device.d``, each a
 file ``TIME.UUID.MARK.NAME``. With ``$SHELF_KILL`` the process kills itself at that point, such as ``after create``. It fails
-on devices whose names begin with ``odd``.
+on devices whose names begin with ``odd``, and prints on standard output for those that begin with ``loud``. It
+takes every name that looks like a pattern for one, even if a device has exactly that name.
 """
 
 from __future__ import annotations
@@ -117,6 +118,9 @@ class Shelf(Snapshots):
         self._path, self._name = split(url)
         if self._path.name.startswith("odd"):
             raise ValueError("how odd")
+        if self._path.name.startswith("loud"):
+            # As a library in C would: what Python prints is sent to standard error.
+            os.write(1, b"how loud\n")
         if not self._path.is_file():
             raise SourceError(f"there is no device {url}")
         if self._name is not None:
