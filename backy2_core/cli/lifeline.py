@@ -21,10 +21,12 @@ def with_lifeline(environ: Mapping[str, str]) -> dict[str, str]:
     return {**environ, _VARIABLE: _STDIN}
 
 
-def hold_lifeline() -> None:
-    """End this command in order once its standard input is closed, if it was started so; else do nothing."""
-    if os.environ.pop(_VARIABLE, None) == _STDIN:
-        threading.Thread(target=_watch, args=(sys.stdin.fileno(),), name="lifeline", daemon=True).start()
+def hold_lifeline() -> bool:
+    """True if this command was started so: from now on it ends in order once its standard input is closed."""
+    if os.environ.pop(_VARIABLE, None) != _STDIN:
+        return False
+    threading.Thread(target=_watch, args=(sys.stdin.fileno(),), name="lifeline", daemon=True).start()
+    return True
 
 
 def _watch(descriptor: int) -> None:

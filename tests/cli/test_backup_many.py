@@ -288,6 +288,60 @@ def test_all_end_when_the_first_is_killed(site: Site, running: subprocess.Popen[
     assert [row["state"] for row in site.rows("ls")] == ["incomplete"] * 2
 
 
+# -- devices whose names look like patterns
+
+
+def bounded(site: Site, *argv: str) -> Ended:
+    """Run a command as a process which, if it does not end, is killed, and with it all that it started."""
+    with site.backy.spawn(*argv) as process:
+        try:
+            out, err = process.communicate(timeout=60)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            raise
+    return Ended(process.returncode, out, err)
+
+
+def test_each_of_many_is_the_device_of_its_name_even_if_that_looks_like_a_pattern(site: Site) -> None:
+    devices = [site.make(name) for name in ("-x", "a1", "a[1]", "star*", "{name}")]
+    ended = bounded(site, "backup", "--format", "json", site.url("*"))
+    assert ended.code == 0, ended.err
+    rows = json.loads(ended.out)
+    assert [row["name"] for row in rows] == [device.name for device in devices]
+    assert [row["state"] for row in rows] == ["valid"] * len(devices)
+    # One each: nobody backed up what is another's.
+    assert sorted(version["uid"] for version in site.rows("ls")) == sorted(row["uid"] for row in rows)
+    for row, device in zip(rows, devices, strict=True):
+        assert site.restored(row["uid"]) == device.read_bytes()
+
+
+def test_literally_a_device_is_backed_up_whatever_its_name_looks_like(site: Site) -> None:
+    for name in ("a1", "a[1]"):
+        site.make(name)
+    record = site.record("--literal", site.url("a[1]"))
+    assert record["name"] == "a[1]"
+    assert site.restored(record["uid"]) == (site.devices / "a[1]").read_bytes()
+
+
+def test_literally_a_source_is_never_a_pattern(site: Site) -> None:
+    site.make("vm1")
+    assert "there is no device" in site.run("backup", "--literal", site.url("vm*"), code=12).err
+    assert site.rows("ls") == []
+    assert site.record("--literal", site.url("vm1"))["name"] == "vm1"
+
+
+def test_what_was_started_for_one_of_many_starts_no_others(site: Site) -> None:
+    site.make("vm1")
+    site.backy.patch.setenv("BACKY2_LIFELINE", "stdin")
+    with site.backy.spawn("backup", site.url("vm*")) as process:
+        # Its standard input stays open until it ended: it would stop otherwise.
+        assert process.stderr is not None
+        assert "there is no device" in process.stderr.read()
+        assert process.wait(60) == 12
+    site.backy.patch.delenv("BACKY2_LIFELINE")
+    assert site.rows("ls") == []
+
+
 # -- what they print
 
 

@@ -66,7 +66,8 @@ class Backup(RecordVerb):
     is backed up, --parallel at once, each by a process of its own with the same options. NAME is
     then a template; {name} stands for the device, {parent} for the part before it. One that
     fails stops no other. Prints a row for each; the exit code is that of those that failed if it
-    is the same for all of them, else 100.
+    is the same for all of them, else 100. A device of exactly the name that SOURCE gives goes
+    before the pattern; with --literal SOURCE is never a pattern.
 
     Without -t the version gets the tag b_daily if no valid version of that name from today has
     it, b_weekly if none from the last 7 days, today included, and b_monthly if none from the
@@ -127,12 +128,15 @@ class Backup(RecordVerb):
         parser.add_argument(
             "--parallel", type=_some, default=2, metavar="N", help="of a pattern, back up so many at once (default 2)"
         )
+        parser.add_argument(
+            "--literal", action="store_true", help="SOURCE names one source, even if it looks like a pattern"
+        )
 
     def take_action(self, parsed_args: argparse.Namespace) -> tuple[Sequence[str], Any]:
         """Back up one, or all that a pattern means."""
-        hold_lifeline()
-        with self.installation() as installation:
-            urls = installation.list_sources(parsed_args.source)
+        # What was started for one of many starts no others, whatever its arguments are.
+        is_one = hold_lifeline() or parsed_args.literal
+        urls = None if is_one else self._meant(parsed_args.source)
         if urls is None:
             return super().take_action(parsed_args)
         if not isinstance(self.formatter, ListFormatter):
@@ -164,6 +168,10 @@ class Backup(RecordVerb):
             self.app.stdout.write(f"{data[0]}\n")
             return 0
         return super().produce_output(parsed_args, column_names, data)
+
+    def _meant(self, source: str) -> Sequence[str] | None:
+        with self.installation() as installation:
+            return installation.list_sources(source)
 
     def _rows(self, parsed_args: argparse.Namespace, urls: Sequence[str]) -> list[Sequence[Any]]:
         """Back up many; a row for each, in the order of the URLs."""
@@ -224,7 +232,8 @@ def _words(options: argparse.Namespace, parsed_args: argparse.Namespace, url: st
     if options.machine_output or options.quiet:
         words.append("--quiet")
     words += [f"--{flag}" for flag in ("verbose", "debug") if getattr(options, flag)]
-    words += ["backup", "--format", "json"]
+    # Literally: the URL of a device whose name holds a * would be taken for a pattern, and so for other devices.
+    words += ["backup", "--literal", "--format", "json"]
     words += ["--full"] if parsed_args.full else []
     words += [f"--snapshot-name={parsed_args.snapshot_name}"] if parsed_args.snapshot_name else []
     words += [f"--tag={tag}" for tag in parsed_args.tag or ()]
