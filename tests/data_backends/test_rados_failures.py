@@ -228,10 +228,27 @@ class TestUsers:
         with (
             self._open(cluster, tmp_path, user, keyring) as store,
             refused(
-                f"{user} may not; allow it with `ceph auth caps {user} mon 'allow r' osd 'allow rw pool=p namespace=n"
+                f"{user} may not; it needs mon 'allow r' osd '{re.escape(CAPS['osd'])}'.*`ceph auth get {user}`.* replaces"
             ),
         ):
             call(store)
+
+    def test_caps_are_added_to_those_that_a_user_has(self, cluster: Cluster, tmp_path: Path) -> None:
+        """The order that gives caps takes all others away, as from one user for images and store."""
+        user, others = "client.both", "profile rbd pool=q"
+        keyring = cluster.make_user(user, {"mon": "profile rbd", "osd": others})
+        with self._open(cluster, tmp_path, user, keyring) as store, pytest.raises(DataBackendError) as raised:
+            put_new(store)
+        message = str(raised.value)
+        assert re.findall(r"`(ceph auth [^`]*)`", message) == [f"ceph auth get {user}", f"ceph auth caps {user}"]
+        assert re.search("Add what is missing to the caps .* replaces those that it has", message)
+        (needed,) = re.findall("osd '([^']*)'", message)
+        cluster.run("ceph", "auth", "caps", user, "mon", "profile rbd", "osd", f"{others}, {needed}")
+        with self._open(cluster, tmp_path, user, keyring) as store:
+            uid = put_new(store, 2000)
+            assert listed(store) == {uid: 2000}
+            store.delete([uid])
+        assert others in cluster.run("ceph", "auth", "get", user)
 
     def test_without_rights_at_the_monitor_there_is_no_way_in(self, cluster: Cluster, tmp_path: Path) -> None:
         keyring = cluster.make_user("client.nomon", {"osd": CAPS["osd"]})

@@ -82,7 +82,10 @@ class Failures:
                 "remove versions and run a cleanup"
             )
         if number in _DENIED:
-            return f"{options.user} may not; allow it with `ceph auth caps {options.user} {self._caps()}`"
+            return (
+                f"{options.user} may not; it needs {self._caps()}. Add what is missing to the caps that `ceph auth get "
+                f"{options.user}` shows, and give it all of them: `ceph auth caps {options.user}` replaces those that it has"
+            )
         if number in (errno.EMSGSIZE, errno.EFBIG):
             return (
                 "an OSD takes no object or write of that size; set object_size in section [data_backend] below its "
