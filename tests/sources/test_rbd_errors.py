@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 import time
@@ -67,6 +68,35 @@ def test_names_that_are_not_there(pool: Pool, spaced_pool: Pool) -> None:
     assert f"rbd snap ls {pool.name}/{image.name}" in _message(SourceError, f"{image.url}@x", values)
     assert "there is no namespace nobody" in _message(SourceError, pool.url("nobody/x"), values)
     assert f"rbd ls {pool.name}/tenant" in _message(SourceError, spaced_pool.url("x"), values)
+
+
+def test_snapshots_that_are_not_of_people_are_called_what_they_are(pool: Pool) -> None:
+    values, image, cluster = settings(pool.cluster), pool.image(MIB), pool.cluster
+    group = f"{pool.name}/group-of-{image.name}"
+    cluster.run("rbd", "group", "create", group)
+    cluster.run("rbd", "group", "image", "add", group, f"{pool.name}/{image.name}")
+    cluster.run("rbd", "group", "snap", "create", f"{group}@monday")
+    (of_group,) = image.names()
+    message = _message(SourceError, f"{image.url}@{of_group}", values)
+    assert "this snapshot is of a group of images" in message
+    assert f"`rbd snap ls --all {pool.name}/{image.name}`" in message
+    image.take("gone")
+    image.move_to_trash("gone")
+    (in_trash,) = {*image.names()} - {of_group}
+    assert "one that was removed, in the trash" in _message(SourceError, f"{image.url}@{in_trash}", values)
+    assert f"has no snapshot gone; see `rbd snap ls {pool.name}/" in _message(SourceError, f"{image.url}@gone", values)
+
+
+def test_a_snapshot_whose_making_was_interrupted_says_how_to_remove_it(pool: Pool) -> None:
+    values, image = settings(pool.cluster), pool.image(MIB)
+    image.take("monday")
+    with image.opened(read_only=True) as opened:
+        (told,) = opened.list_snaps()
+        pool.ioctx.remove_object(f"rbd_object_map.{opened.id()}.{told['id']:016x}")
+    message = _message(SourceError, f"{image.url}@monday", values)
+    assert "its object map is not" in message
+    pool.cluster.run(*re.findall(r"`(rbd snap rm [^`]*)`", message)[0].split())
+    assert image.names() == []
 
 
 def test_no_configuration_of_a_cluster(pool: Pool, tmp_path: Path) -> None:

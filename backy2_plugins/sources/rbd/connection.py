@@ -15,6 +15,12 @@ from backy2_plugins.sources.rbd.access import Access
 from backy2_plugins.sources.rbd.failures import failure, number_of, translated
 from backy2_plugins.sources.rbd.url import Name, Place
 
+OF_USERS = 0
+"""The namespace of snapshots that people and programs make; groups, the trash and mirroring have others."""
+OF_THE_TRASH = 2
+"""That of snapshots that are being removed, or were removed while clones needed them; their names are made up."""
+_OF_OTHERS = {1: "of a group of images", OF_THE_TRASH: "one that was removed, in the trash", 3: "of mirroring"}
+
 
 class Connection:
     """A pool, and a namespace of it, of a cluster, to open what ``url`` names; errors become ``kind``.
@@ -100,8 +106,14 @@ class Connection:
 
     def _what_a_snapshot_lacks(self, name: Name) -> str:
         with bindings.rbd().Image(self.ioctx, name.image, read_only=True) as image:
-            there = any(snapshot["name"] == name.snapshot for snapshot in image.list_snaps())
-        if there:
+            found = {snapshot["namespace"] for snapshot in image.list_snaps() if snapshot["name"] == name.snapshot}
+        if found and OF_USERS not in found:
+            what = _OF_OTHERS.get(min(found), "of Ceph's own")
+            return (
+                f"this snapshot is {what}, and cannot be read by its name; name one that a person or a program made "
+                f"(NAMESPACE is user in `rbd snap ls --all {name.path}`), or none, and one is made"
+            )
+        if found:
             # It is listed, but opening it finds no object map, which is made last.
             return (
                 "the snapshot is there, but its object map is not: its making was interrupted, or its maker lacks the caps for "

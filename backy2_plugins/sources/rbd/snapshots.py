@@ -12,16 +12,11 @@ from typing import Any
 from backy2_core.api import Changes, Snapshot, Snapshots, SourceError
 from backy2_plugins.sources.rbd import asking, bindings, extents, ownership
 from backy2_plugins.sources.rbd.access import Access
-from backy2_plugins.sources.rbd.connection import Connection
+from backy2_plugins.sources.rbd.connection import OF_THE_TRASH, OF_USERS, Connection
 from backy2_plugins.sources.rbd.differ import Point, Question
 from backy2_plugins.sources.rbd.failures import failure, translated
 from backy2_plugins.sources.rbd.reading import snapshot_identity
 from backy2_plugins.sources.rbd.url import parse
-
-_USERS = 0
-"""The namespace of snapshots that people and programs make; those of groups, mirroring and the trash have others."""
-_TRASH = 2
-"""That of snapshots that are being removed, or were removed while clones needed them; their names are made up."""
 
 
 class RbdSnapshots(Snapshots):
@@ -106,7 +101,7 @@ class RbdSnapshots(Snapshots):
 
     def _list(self, image: Any) -> builtins.list[Snapshot]:
         marks = ownership.marks(image)
-        found = sorted((s for s in image.list_snaps() if s["namespace"] == _USERS), key=lambda s: int(s["id"]))
+        found = sorted((s for s in image.list_snaps() if s["namespace"] == OF_USERS), key=lambda s: int(s["id"]))
         return [self._snapshot(image, snapshot, marks.get(snapshot["name"], "")) for snapshot in found]
 
     def _snapshot(self, image: Any, told: dict[str, Any], mark: str) -> Snapshot:
@@ -127,7 +122,7 @@ class RbdSnapshots(Snapshots):
     def _point(self, image: Any, snapshot: Snapshot) -> Point:
         """The snapshot's id, where it is there still; else :class:`SourceError`."""
         for told in image.list_snaps():
-            if told["namespace"] == _USERS and self._identity(told["id"]) == snapshot.identity:
+            if told["namespace"] == OF_USERS and self._identity(told["id"]) == snapshot.identity:
                 return Point(int(told["id"]), told["name"])
         advice = {errno.ENOENT: "it is gone, or another one has its name"}
         raise failure(SourceError, f"compare {snapshot.url}", errno.ENOENT, advice)
@@ -164,14 +159,14 @@ class RbdSnapshots(Snapshots):
     def _finish_removals(self, image: Any) -> None:
         marks = ownership.marks(image)
         for told in image.list_snaps():
-            if told["namespace"] == _TRASH and _first_name(told) in marks:
+            if told["namespace"] == OF_THE_TRASH and _first_name(told) in marks:
                 with suppress(bindings.rbd().ImageBusy):  # a clone needs it, which somebody made before it was removed
                     _take_away(image, int(told["id"]), _first_name(told))
 
 
 def _first_name(told: dict[str, Any]) -> str:
     """The name that a snapshot was given, also where it is in the trash."""
-    return str(told["trash"]["original_name"] if told["namespace"] == _TRASH else told["name"])
+    return str(told["trash"]["original_name"] if told["namespace"] == OF_THE_TRASH else told["name"])
 
 
 def _take_away(image: Any, number: int, name: str) -> None:
