@@ -99,6 +99,23 @@ def test_a_snapshot_whose_making_was_interrupted_says_how_to_remove_it(pool: Poo
     assert image.names() == []
 
 
+def test_a_new_image_without_its_namespace_or_data_pool_names_what_is_missing(pool: Pool) -> None:
+    def refused(path: str, **changed: Any) -> str:
+        with pytest.raises(TargetError, match="cannot create") as raised:
+            plugin.backy2_open_target(pool.url(path), settings(pool.cluster, **changed), NEW)
+        return str(raised.value)
+
+    message = refused("nons/x")
+    assert f"there is no namespace nons in pool {pool.name}; see `rbd namespace ls {pool.name}`" in message
+    assert "data pool" not in message
+    message = refused("x", new_image_data_pool="nopool")
+    assert "there is no pool nopool, which is new_image_data_pool in [source:rbd]; see `ceph osd pool ls`" in message
+    assert "namespace" not in message
+    (make,) = re.findall(r"`(rbd namespace create [^`]*)`", refused("nons/x", new_image_data_pool="nopool"))
+    pool.cluster.run(*make.split())
+    plugin.backy2_open_target(pool.url("nons/x"), settings(pool.cluster), NEW).close()
+
+
 def test_no_configuration_of_a_cluster(pool: Pool, tmp_path: Path) -> None:
     values = settings(pool.cluster, ceph_conffile=str(tmp_path / "none.conf"))
     assert "none.conf is missing or not readable; set ceph_conffile" in _message(SourceError, pool.url("x"), values)

@@ -10,8 +10,8 @@ from typing import Self
 from backy2_core.api import ConfigError, Setting, Settings, SettingType, TargetError
 from backy2_plugins.sources.rbd import bindings
 from backy2_plugins.sources.rbd.connection import Connection
-from backy2_plugins.sources.rbd.failures import translated
-from backy2_plugins.sources.rbd.url import Name
+from backy2_plugins.sources.rbd.failures import failure, translated
+from backy2_plugins.sources.rbd.url import Name, Place
 
 _SMALLEST, _LARGEST = 4096, 32 * 1024 * 1024
 _PREFIX = "RBD_FEATURE_"
@@ -56,12 +56,11 @@ class NewImage:
     def make(self, connection: Connection, name: Name, size_bytes: int) -> bool:
         """Make it; False if an image of that name is there already."""
         rbd = bindings.rbd()
-        advice = {
-            errno.ENOENT: f"the namespace {name.place.namespace!r} or the data pool {self.data_pool!r} is missing",
-            errno.EINVAL: "check new_image_features in [source:rbd]: some need others",
-        }
         options = {} if self.data_pool is None else {"data_pool": self.data_pool}
-        with translated(TargetError, f"create {name.place.url(name.image)}", advice):
+        action = f"create {name.place.url(name.image)}"
+        with translated(
+            TargetError, action, {errno.EINVAL: "check new_image_features in [source:rbd]: some need others"}
+        ):
             try:
                 rbd.RBD().create(
                     connection.ioctx,
@@ -74,7 +73,20 @@ class NewImage:
                 )
             except rbd.ImageExists:
                 return False
+            except rbd.ImageNotFound as error:
+                missing = self._what_is_missing(connection, name.place)
+                raise failure(TargetError, action, errno.ENOENT, {errno.ENOENT: missing}) from error
         return True
+
+    def _what_is_missing(self, connection: Connection, place: Place) -> str:
+        if not connection.has_namespace():
+            return (
+                f"there is no namespace {place.namespace} in pool {place.pool}; see `rbd namespace ls {place.pool}`, or make "
+                f"it with `rbd namespace create {place.path}`"
+            )
+        if self.data_pool is not None and not connection.cluster.pool_exists(self.data_pool):
+            return f"there is no pool {self.data_pool}, which is new_image_data_pool in [source:rbd]; see `ceph osd pool ls`"
+        return f"see `rbd pool stats {place.pool}`, and whether it was made ready with `rbd pool init`"
 
     def _bits(self) -> int:
         """The features as the library wants them."""
