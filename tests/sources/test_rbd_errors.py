@@ -116,6 +116,20 @@ def test_a_new_image_without_its_namespace_or_data_pool_names_what_is_missing(po
     plugin.backy2_open_target(pool.url("nons/x"), settings(pool.cluster), NEW).close()
 
 
+def test_the_limit_of_snapshots_says_how_to_raise_it(pool: Pool) -> None:
+    image = pool.image(MIB)
+    path = f"{pool.name}/{image.name}"
+    pool.cluster.run("rbd", "snap", "limit", "set", "--limit", "1", path)
+    with image.snapshots() as snapshots:
+        snapshots.create("one")
+        with pytest.raises(SourceError, match="the limit of snapshots of this image is reached") as raised:
+            snapshots.create("two")
+        raised.match(f"`ceph osd pool get-quota {pool.name}`")
+        (raising,) = re.findall(r"`(rbd snap limit set [^`]*)`", str(raised.value))
+        pool.cluster.run(*raising.replace(" N ", " 2 ").split())
+        snapshots.create("two")
+
+
 def test_no_configuration_of_a_cluster(pool: Pool, tmp_path: Path) -> None:
     values = settings(pool.cluster, ceph_conffile=str(tmp_path / "none.conf"))
     assert "none.conf is missing or not readable; set ceph_conffile" in _message(SourceError, pool.url("x"), values)

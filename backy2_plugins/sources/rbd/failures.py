@@ -15,7 +15,7 @@ _ADVICE = {
     errno.EACCES: "check the user and the keyring, and the user's caps (see `ceph auth get`)",
     errno.ETIMEDOUT: "the cluster did not answer in time; check the network and `ceph -s`, or raise the time-outs",
     errno.ENOSPC: "the pool or the cluster is full; see `ceph df`",
-    errno.EDQUOT: "the quota of the pool, or the limit of snapshots, is used up; see `ceph osd pool get-quota`",
+    errno.EDQUOT: "the quota of the pool is used up; see `ceph osd pool get-quota`",
     errno.EBUSY: "it is in use; see `rbd status`",
     errno.EROFS: "another client holds its exclusive lock and does not give it up; see `rbd lock ls`",
     errno.ESHUTDOWN: "the cluster put this client on its blocklist; see `ceph osd blocklist ls`, and try again",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import builtins
 import errno
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime
 from typing import Any
@@ -65,7 +65,7 @@ class RbdSnapshots(Snapshots):
         """
         now = datetime.now(UTC)
         name = ownership.new_name(self._pattern, mark, now)
-        with self._image(f"make snapshot {name} of {self._url}", writable=True) as image:
+        with self._image(f"make snapshot {name} of {self._url}", self._quotas(), writable=True) as image:
             self._finish_removals(image)
             ownership.tidy(image, [_first_name(snapshot) for snapshot in image.list_snaps()], now)
             ownership.claim(image, name, mark, now)
@@ -92,12 +92,21 @@ class RbdSnapshots(Snapshots):
         self._undo.close()
 
     @contextmanager
-    def _image(self, action: str, *, writable: bool = False) -> Iterator[Any]:
+    def _image(self, action: str, advice: Mapping[int, str] | None = None, *, writable: bool = False) -> Iterator[Any]:
         with (
             self._connection.image(self._name, self._image_id, writable=writable) as image,
-            translated(SourceError, action),
+            translated(SourceError, action, advice),
         ):
             yield image
+
+    def _quotas(self) -> Mapping[int, str]:
+        """What to do where no snapshot may be made."""
+        path, pool = self._name.path, self._name.place.pool
+        return {
+            errno.EDQUOT: "the limit of snapshots of this image is reached (raise it with `rbd snap limit set --limit N "
+            f"{path}`, or lift it with `rbd snap limit clear {path}`), or the quota of the pool is used up (see "
+            f"`ceph osd pool get-quota {pool}`)"
+        }
 
     def _list(self, image: Any) -> builtins.list[Snapshot]:
         marks = ownership.marks(image)
