@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -194,25 +195,70 @@ def test_an_object_map_that_was_switched_off_and_on_is_remarked_and_the_diff_is_
         image.write(2 * MIB, b"unseen by the map" * 1000)
         image.switch(True, *MAPPED)
         newer = snapshots.create(MARKS[1])
-        remarks = snapshots.changes(older, newer).remarks
-        assert f"rbd object-map rebuild {pool.name}/{image.name}@{newer.name}" in " ".join(remarks)
+        (remark,) = snapshots.changes(older, newer).remarks
+        assert remark.startswith(f"the object map of {older.url} and of {newer.url} is invalid")
+        path = f"{pool.name}/{image.name}"
+        assert _commands(remark) == [f"rbd object-map rebuild {path}", f"rbd object-map rebuild {path}@{newer.name}"]
         _expect_exact(image, snapshots, older, newer)
 
 
-def test_what_the_remark_says_mends_it(pool: Pool) -> None:
-    image = pool.image(4 * MIB, order=18, features=PLAIN)
-    image.write(0, _random(MIB))
+@pytest.mark.parametrize("features", [PLAIN, ("LAYERING",)], ids=["no-map", "no-lock"])
+def test_what_the_remark_says_gives_an_image_its_map(pool: Pool, features: tuple[str, ...]) -> None:
+    image = pool.image(4 * MIB, order=18, features=features)
+    nights = _nights(image)
+    assert "rbd feature enable" in next(nights)
+    assert [next(nights), next(nights)] == ["", ""]
+
+
+def test_what_the_remark_says_mends_a_map_that_was_off_for_a_night(pool: Pool) -> None:
+    """What was written meanwhile is in no map: that of the image is invalid, and each new snapshot takes that over."""
+    image = pool.image(4 * MIB, order=18)
+    nights = _nights(image, obedient=False)
+    assert next(nights) == ""
+    image.switch(False, *MAPPED)
+    assert f"rbd feature enable {pool.name}/{image.name} object-map fast-diff" in next(nights)
+    image.switch(True, *MAPPED)
+    for _ in range(2):
+        assert f"rbd object-map rebuild {pool.name}/{image.name}" in _commands(next(nights)), "it does not go by itself"
+    nights = _nights(image)
+    assert "is invalid" in next(nights)
+    assert [next(nights), next(nights)] == ["", ""]
+
+
+def test_what_the_remark_says_mends_the_map_of_the_base_alone(pool: Pool) -> None:
+    """When the base is removed, librbd makes the map of the snapshot behind it invalid, and so on each night."""
+    image = pool.image(4 * MIB, order=18)
+    nights = _nights(image, obedient=False)
+    next(nights)
+    image.switch(False, *MAPPED)
+    image.switch(True, *MAPPED)
+    pool.cluster.run("rbd", "object-map", "rebuild", f"{pool.name}/{image.name}")
+    for _ in range(2):
+        assert len(_commands(next(nights))) == 1, "it does not go by itself"
+    nights = _nights(image)
+    assert "is invalid" in next(nights)
+    assert [next(nights), next(nights)] == ["", ""]
+
+
+def _commands(remark: str) -> list[str]:
+    return remark.split("`")[1::2]
+
+
+def _nights(image: Image, *, obedient: bool = True) -> Iterator[str]:
+    """The remark of each backup, "" where there is none. One snapshot stays from each; then what was said is done."""
     with image.snapshots() as snapshots:
-        older, newer = snapshots.create(MARKS[0]), snapshots.create(MARKS[1])
-        (remark,) = snapshots.changes(older, newer).remarks
-        for command in remark.split("`")[1::2]:
-            pool.cluster.run(*command.split())
-        newest = snapshots.create(MARKS[2])
-        for told in snapshots.changes(older, newest).remarks:
-            for command in told.split("`")[1::2]:
-                pool.cluster.run(*command.split())
-        assert snapshots.changes(older, newest).remarks == ()
-        _expect_exact(image, snapshots, older, newest)
+        (older,) = snapshots.list() or [snapshots.create("first")]
+        for number in itertools.count():
+            image.write(number * 1000, _random(1000 + number))
+            newer = snapshots.create(f"night{number}")
+            remarks = snapshots.changes(older, newer).remarks
+            assert len(remarks) <= 1
+            _expect_exact(image, snapshots, older, newer)
+            snapshots.remove(older)
+            for command in (command for remark in remarks if obedient for command in _commands(remark)):
+                image.pool.cluster.run(*command.split())
+            yield "".join(remarks)
+            older = newer
 
 
 def test_a_valid_object_map_needs_no_remark(pool: Pool) -> None:

@@ -33,9 +33,19 @@ def has_valid_map(image: Any) -> bool:
 
     librbd then reads zeros, or the parent, where it says that there is no object, even if there is one.
     """
+    return not missing_features(image) and not image.flags()
+
+
+def missing_features(image: Any) -> list[str]:
+    """What must be switched on before the image can have an object map, as the command ``rbd`` calls it."""
     rbd = bindings.rbd()
-    wanted = rbd.RBD_FEATURE_OBJECT_MAP | rbd.RBD_FEATURE_FAST_DIFF
-    return bool(image.features() & wanted == wanted and not image.flags())
+    needed = {
+        "exclusive-lock": rbd.RBD_FEATURE_EXCLUSIVE_LOCK,
+        "object-map": rbd.RBD_FEATURE_OBJECT_MAP,
+        "fast-diff": rbd.RBD_FEATURE_FAST_DIFF,
+    }
+    there = image.features()
+    return [name for name, bit in needed.items() if not there & bit]
 
 
 def has_trusted_map(image: Any) -> bool:

@@ -76,9 +76,9 @@ class RbdSnapshots(Snapshots):
         """What differs, object by object as the OSDs know it."""
         with self._image(f"compare {older.url} with {newer.url}") as image:
             points = [self._point(image, snapshot) for snapshot in (older, newer)]
-            remarks = [remark for snapshot in (older, newer) for remark in self._remarks(image, snapshot)]
+            remarks = self._remarks(image, older, newer)
         question = Question(self._access, self._name, self._image_id, newer=points[1], older=points[0])
-        return Changes(asking.extents(asking.windows(question)), tuple(dict.fromkeys(remarks)))
+        return Changes(asking.extents(asking.windows(question)), remarks)
 
     def remove(self, snapshot: Snapshot) -> None:
         """Remove one by its id, and then its entry in the metadata."""
@@ -136,18 +136,30 @@ class RbdSnapshots(Snapshots):
         advice = {errno.ENOENT: "it is gone, or another one has its name"}
         raise failure(SourceError, f"compare {snapshot.url}", errno.ENOENT, advice)
 
-    def _remarks(self, image: Any, snapshot: Snapshot) -> Sequence[str]:
-        """What the object map of a snapshot lacks, and how to mend it."""
-        image.set_snap(snapshot.name)
-        if extents.has_trusted_map(image) or extents.is_striped(image) or extents.has_parent(image):
+    def _remarks(self, image: Any, older: Snapshot, newer: Snapshot) -> Sequence[str]:
+        """What the object maps of two snapshots lack, and how to mend it so that the next backup lacks nothing."""
+        lacking = [snapshot for snapshot in (older, newer) if self._lacks_map(image, snapshot)]
+        image.set_snap(None)
+        if not lacking:
             return ()
         slower = "so each of its objects is asked for, which is slower"
-        if image.flags():
-            mend = f"`rbd object-map rebuild {self._name.path}@{snapshot.name}`"
-            return (f"the object map of {snapshot.url} is invalid, {slower}; mend it with {mend}",)
-        feature = f"`rbd feature enable {self._name.path} object-map fast-diff`"
-        rebuild = f"`rbd object-map rebuild {self._name.path}`"
-        return (f"{self._url} has no object map, {slower}; to have one: {feature}, then {rebuild}",)
+        path, missing = self._name.path, extents.missing_features(image)
+        # A new snapshot takes over the map of the image. Where one with an invalid map is removed, librbd makes that of the
+        # next one invalid, too. So the newer one is to be mended as well, and after the older one went.
+        invalid = [path] if missing or image.flags() else []
+        rebuild = " and ".join(f"`rbd object-map rebuild {which}`" for which in (*invalid, f"{path}@{newer.name}"))
+        if missing:
+            enable = f"`rbd feature enable {path} {' '.join(missing)}`"
+            return (
+                f"{self._url} has no object map, {slower}; to have one when this backup is done: {enable}, then {rebuild}",
+            )
+        urls = " and of ".join(snapshot.url for snapshot in lacking)
+        return (f"the object map of {urls} is invalid, {slower}; mend it when this backup is done, with {rebuild}",)
+
+    def _lacks_map(self, image: Any, snapshot: Snapshot) -> bool:
+        """Whether a map that would help is not there, or invalid."""
+        image.set_snap(snapshot.name)
+        return not (extents.has_trusted_map(image) or extents.is_striped(image) or extents.has_parent(image))
 
     def _remove(self, image: Any, snapshot: Snapshot) -> None:
         if not snapshot.own:
