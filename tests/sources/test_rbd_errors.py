@@ -229,6 +229,10 @@ def test_an_osd_that_does_not_answer(own_ceph: Cluster) -> None:
             with pytest.raises(TargetError, match="did not answer in time"):
                 target.write(0, memoryview(b"x" * 4096))
             assert "did not answer in time" in _message(SourceError, url, values)
+            with pytest.raises(
+                TargetError, match=f"cannot open rbd://{name}/vm1 for writing: .*did not answer in time"
+            ):
+                plugin.backy2_open_target(f"rbd://{name}/vm1", values, TargetRequest(MIB, force=True, sparse=True))
             assert time.monotonic() - began < 30
             own_ceph.start_osd()
         source.read_into(0, memoryview(bytearray(4096)))

@@ -36,13 +36,14 @@ class RbdTarget(Target):
             raise TargetError(f"cannot restore to {url}: it is a snapshot, which cannot be written; give an image")
         with ExitStack() as undo:
             connection = undo.enter_context(Connection(access, url, self._name.place, TargetError))
-            self._fresh = (new or NewImage()).make(connection, self._name, request.size_bytes)
+            image = self._open(connection) if request.force else None
+            self._fresh = image is None and (new or NewImage()).make(connection, self._name, request.size_bytes)
             if not self._fresh and not request.force:
                 raise TargetError(
                     f"cannot restore to {url}: it exists already; give another name, or --force to overwrite it"
                 )
             with translated(TargetError, f"open {url} for writing"):
-                self._image = bindings.rbd().Image(connection.ioctx, self._name.image)
+                self._image = image or bindings.rbd().Image(connection.ioctx, self._name.image)
             undo.callback(self._image.close)
             if not self._fresh:
                 self._check(connection, request.size_bytes)
@@ -80,6 +81,15 @@ class RbdTarget(Target):
         """Close image and connection. Calling it twice does nothing."""
         self._closed = True
         self._undo.close()
+
+    def _open(self, connection: Connection) -> Any | None:
+        """The image that is there; None if there is none."""
+        rbd = bindings.rbd()
+        with translated(TargetError, f"open {self._url} for writing"):
+            try:
+                return rbd.Image(connection.ioctx, self._name.image)
+            except rbd.ImageNotFound:
+                return None
 
     def _check(self, connection: Connection, size_bytes: int) -> None:
         with translated(TargetError, f"look at {self._url}"):
