@@ -245,6 +245,18 @@ def test_a_restore_says_how_to_make_room(pool: Pool) -> None:
     image.target(TargetRequest(2 * MIB, force=True, sparse=True)).close()
 
 
+def test_a_larger_image_is_warned_of(pool: Pool, caplog: pytest.LogCaptureFixture) -> None:
+    image = pool.image(3 * MIB)
+    image.target(TargetRequest(3 * MIB, force=True, sparse=True)).close()
+    assert caplog.messages == []
+    image.target(TargetRequest(2 * MIB, force=True, sparse=True)).close()
+    (warning,) = caplog.records
+    assert (warning.levelname, warning.getMessage()) == (
+        "WARNING",
+        f"{image.url} has {3 * MIB} bytes, of which the first {2 * MIB} are restored; what is behind them stays as it was",
+    )
+
+
 def test_nothing_is_restored_to_a_snapshot(pool: Pool) -> None:
     image = pool.image(MIB)
     image.take("monday")

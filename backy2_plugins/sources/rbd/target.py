@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from contextlib import ExitStack
 from typing import Any
 
@@ -13,6 +14,7 @@ from backy2_plugins.sources.rbd.failures import failure, number_of, translated
 from backy2_plugins.sources.rbd.new_image import NewImage
 from backy2_plugins.sources.rbd.url import parse
 
+log = logging.getLogger(__name__)
 _PIECE_BYTES = 64 * 1024 * 1024
 
 
@@ -20,8 +22,8 @@ class RbdTarget(Target):
     """An image, opened for a restore.
 
     One that is not there is made. One that is there is only taken with ``force``, must be large enough and in nobody's use; a
-    larger one keeps its size and its bytes behind the restored ones. When a restore fails, a new image stays as far as it
-    got.
+    larger one keeps its size and its bytes behind the restored ones, of which a warning tells. When a restore fails, a new
+    image stays as far as it got.
     """
 
     def __init__(
@@ -105,6 +107,13 @@ class RbdTarget(Target):
             raise TargetError(
                 f"cannot restore to {self._url}: it is in use by {', '.join(others)}; stop or unmap what uses it (see "
                 f"`rbd status {image_path}`). A client that was killed is forgotten within half a minute"
+            )
+        if size > size_bytes:
+            log.warning(
+                "%s has %d bytes, of which the first %d are restored; what is behind them stays as it was",
+                self._url,
+                size,
+                size_bytes,
             )
 
     def _lock(self) -> None:
