@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 from datetime import UTC, datetime, timedelta
 
@@ -216,13 +217,32 @@ def test_sparse_zeros_give_back_the_objects_of_an_old_image(pool: Pool) -> None:
         assert list(source.allocated()) == [Extent(0, MIB), Extent(7 * MIB, MIB)]
 
 
-def test_zeros_of_a_full_image_have_their_objects(pool: Pool) -> None:
+@pytest.mark.parametrize("sparse", [False, True], ids=["full", "sparse"])
+@pytest.mark.parametrize("force", [False, True], ids=["", "force"])
+def test_zeros_of_a_new_image_have_no_objects(pool: Pool, sparse: bool, force: bool) -> None:
+    """It comes back as thin as it was, whether that was asked for or not."""
     image = Image(pool, pool.new_name())
-    with image.target(TargetRequest(8 * MIB, force=False, sparse=False)) as target:
+    with image.target(TargetRequest(16 * MIB, force=force, sparse=sparse)) as target:
+        target.write(5 * MIB, memoryview(b"data"))
+        target.zero(0, 5 * MIB)
+        target.zero(8 * MIB, 8 * MIB)
+        target.flush()
+    with image.source() as source:
+        assert list(source.allocated()) == [Extent(4 * MIB, 4 * MIB)]
+    (told,) = json.loads(pool.cluster.run("rbd", "du", "--format", "json", f"{pool.name}/{image.name}"))["images"]
+    assert told["used_size"] == 4 * MIB
+    assert image.content() == bytes(5 * MIB) + b"data" + bytes(11 * MIB - 4)
+
+
+def test_zeros_of_an_old_image_have_their_objects_unless_sparse(pool: Pool) -> None:
+    image = pool.image(8 * MIB)
+    image.write(0, random.Random(2).randbytes(6 * MIB))
+    with image.target(TargetRequest(8 * MIB, force=True, sparse=False)) as target:
         target.zero(0, 8 * MIB)
         target.flush()
     with image.source() as source:
         assert list(source.allocated()) == [Extent(0, 8 * MIB)]
+    assert not any(image.content())
 
 
 def test_an_image_in_use_is_not_overwritten(pool: Pool) -> None:

@@ -64,9 +64,10 @@ class RbdTarget(Target):
     def zero(self, offset: int, length: int) -> None:
         """Make a range read as zeros.
 
-        Sparse: nothing on a new image, and on what is there objects are removed or cut. Not sparse: zeros are written.
+        Nothing is done on a new image, which has none but zeros. On what is there, sparse: objects are removed or cut; not
+        sparse: zeros are written.
         """
-        if self._fresh and self._sparse and not self._closed:
+        if self._fresh and not self._closed:
             return
         flags = 0 if self._sparse else bindings.rbd().RBD_WRITE_ZEROES_FLAG_THICK_PROVISION
         # Not discard, which leaves parts as they are that are smaller than rbd_discard_granularity_bytes.
