@@ -77,9 +77,9 @@ def backy2_open_snapshots(url: str, settings: Settings) -> Snapshots | None:
 @hookspec(firstresult=True)
 def backy2_list_sources(pattern: str, settings: Settings) -> Sequence[str] | None:
     """Source, where it can: the URLs of all devices that ``pattern`` means (a URL with ``*``, ``?`` or ``[...]`` in
-    the place of names), in order of their names. None if the pattern is no pattern but names one device, and also if a device
-    has exactly that name: it goes before what the pattern means. The last part of each URL, behind the last ``/``, is
-    the device's name; each URL is then opened as it stands, even if it looks like a pattern.
+    the place of names), in order of their names; one of exactly that name is among them, whatever the pattern means. None if
+    no other device is meant. The last part of each URL, behind the last ``/``, is the device's name; each URL is then opened as
+    it stands, even if it looks like a pattern.
 
     When: before the backups that a pattern asks for, each of which then opens its own URL. Thread: the one that runs the
     command. An exception ends the command before the first backup.

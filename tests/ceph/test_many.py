@@ -54,14 +54,14 @@ def test_an_image_whose_name_looks_like_a_pattern_is_backed_up_as_itself(tmp_pat
         world.check_all()
 
 
-def test_an_image_of_exactly_the_name_goes_before_the_pattern(tmp_path: Path, ceph: Cluster) -> None:
+def test_one_image_whose_name_looks_like_a_pattern_is_named_literally(tmp_path: Path, ceph: Cluster) -> None:
     with own_pool(ceph) as pool:
         world = World(tmp_path, pool)
         images = {name: named(pool, name) for name in ("a1", "a[1]", "b1", "b[1]")}
         snapshotted = images["b[1]"]
         snapshotted.take("monday")
 
-        record = json.loads(world.ok("backup", images["a[1]"].url, "--format", "json"))
+        record = json.loads(world.ok("backup", "--literal", images["a[1]"].url, "--format", "json"))
         assert record["name"] == "a[1]"
         world.remember(images["a[1]"], record["uid"])
         record = json.loads(world.ok("backup", f"{snapshotted.url}@monday", "--format", "json"))

@@ -66,8 +66,8 @@ class Backup(RecordVerb):
     is backed up, --parallel at once, each by a process of its own with the same options. NAME is
     then a template; {name} stands for the device, {parent} for the part before it. One that
     fails stops no other. Prints a row for each; the exit code is that of those that failed if it
-    is the same for all of them, else 100. A device of exactly the name that SOURCE gives goes
-    before the pattern; with --literal SOURCE is never a pattern.
+    is the same for all of them, else 100. With --literal SOURCE is never a pattern, but the
+    name of one device.
 
     Without -t the version gets the tag b_daily if no valid version of that name from today has
     it, b_weekly if none from the last 7 days, today included, and b_monthly if none from the

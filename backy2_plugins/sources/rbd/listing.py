@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import fnmatch
-import logging
 from collections.abc import Sequence
 
 from backy2_core.api import SourceError
@@ -13,31 +12,28 @@ from backy2_plugins.sources.rbd.connection import Connection
 from backy2_plugins.sources.rbd.failures import translated
 from backy2_plugins.sources.rbd.url import Name, Place, parse
 
-log = logging.getLogger(__name__)
-
 _WILD = frozenset("*?[")
 _WHERE = "a pattern may stand in the place of the image only, as in rbd://POOL/* or rbd://POOL/NAMESPACE/vm-*"
 
 
 def matching(pattern: str, access: Access) -> Sequence[str] | None:
-    """The URLs of the images of one pool and namespace whose names match, sorted; None if it names one image.
+    """The URLs of the images of one pool and namespace whose names match, sorted; None if it names one image alone.
 
-    It names one if an image of exactly that name is there: names of images may hold any of the characters of a pattern.
-    Raises :class:`SourceError` if no image matches, or one that no URL can name.
+    Names of images may hold the characters of a pattern. One of exactly the name that is given is always among what is
+    meant, so that no reading leaves it out. Raises :class:`SourceError` if no image matches, or one that no URL can name.
     """
     if not _WILD & set(pattern):
         return None
     name = parse(pattern, SourceError)
     images = _images(pattern, access, name.place)
-    if name.image in images or not _WILD & set(name.image):
-        _tell_of_others(pattern, name, images)
+    if not _WILD & set(name.image) or (name.snapshot is not None and name.image in images):
         return None
     if name.snapshot is not None:
         raise SourceError(f"{pattern} cannot be listed: there is no image {name.image}, and {_WHERE}")
-    found = fnmatch.filter(sorted(images), name.image)
+    found = sorted({*fnmatch.filter(images, name.image), *({name.image} & set(images))})
     if not found:
         raise SourceError(f"{pattern} means no image that is there: {_nothing_in(name)}")
-    return [_url(name.place, image) for image in found]
+    return None if found == [name.image] else [_url(name.place, image) for image in found]
 
 
 def _images(pattern: str, access: Access, place: Place) -> Sequence[str]:
@@ -56,18 +52,6 @@ def _images(pattern: str, access: Access, place: Place) -> Sequence[str]:
             raise SourceError(f"{error}; {_WHERE}", retryable=error.retryable) from error
         raise
     return images
-
-
-def _tell_of_others(pattern: str, name: Name, images: Sequence[str]) -> None:
-    others = [image for image in fnmatch.filter(images, name.image) if image != name.image]
-    if others and name.snapshot is None:
-        log.warning(
-            "%s is taken for the image of exactly that name alone; as a pattern it would also mean %s (%d in all). If these "
-            "are meant, spell the pattern so that no image has it for a name, such as ** for *",
-            pattern,
-            min(others),
-            len(others),
-        )
 
 
 def _nothing_in(name: Name) -> str:
