@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -48,3 +49,14 @@ class Patience:
                 tell(pause_s, error)
             self.sleep(pause_s)
             wait_s = min(2 * wait_s, self.longest_wait_s)
+
+
+def begun(listing: Callable[[], Iterator[T]]) -> Iterator[T]:
+    """Begin a listing and fetch its first row, so that what is wrong with its beginning is raised here, and may be retried."""
+    rows = listing()
+    return _behind(list(itertools.islice(rows, 1)), rows)
+
+
+def _behind(first: list[T], rest: Iterator[T]) -> Iterator[T]:
+    yield from first
+    yield from rest

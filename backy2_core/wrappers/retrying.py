@@ -19,7 +19,7 @@ from backy2_core.contracts.data_backend import DataBackend, DataCapabilities, St
 from backy2_core.errors import BlobDamagedError, BlobExistsError, BlobNotFoundError, BlobsKeptError, DataBackendError
 from backy2_core.model.blob import BlobUid
 from backy2_core.wrappers.forwarding import ForwardingDataBackend
-from backy2_core.wrappers.patience import Patience
+from backy2_core.wrappers.patience import Patience, begun
 
 _logger = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -135,7 +135,7 @@ class RetryingDataBackend(ForwardingDataBackend):
 
     def _retry_rows(self, action: str, listing: Callable[[], Iterator[T]]) -> Iterator[T]:
         if not self.inner.capabilities.resumes_listings:
-            yield from self._retry_start(action, listing)
+            yield from self._retry(action, lambda: begun(listing))
             return
         rows = self._retry(action, listing)
         more = True
@@ -149,15 +149,6 @@ class RetryingDataBackend(ForwardingDataBackend):
             following = self._retry(action, lambda: list(itertools.islice(rows, 1)))
             yield from following
             more = bool(following)
-
-    def _retry_start(self, action: str, listing: Callable[[], Iterator[T]]) -> Iterator[T]:
-        def start() -> tuple[list[T], Iterator[T]]:
-            rows = listing()
-            return list(itertools.islice(rows, 1)), rows
-
-        first, rest = self._retry(action, start)
-        yield from first
-        yield from rest
 
     def _length(self, uid: BlobUid) -> int | None:
         try:

@@ -6,7 +6,6 @@ contract, so each may be made again as it was.
 
 from __future__ import annotations
 
-import itertools
 import logging
 from collections.abc import Callable, Iterable, Iterator
 from typing import TypeVar
@@ -15,7 +14,7 @@ from backy2_core.contracts.meta_backend import MetaBackend
 from backy2_core.errors import MetaBackendError
 from backy2_core.model.blob import BlobUid, StoreId
 from backy2_core.wrappers.forwarding_meta import ForwardingMetaBackend
-from backy2_core.wrappers.patience import Patience
+from backy2_core.wrappers.patience import Patience, begun
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -49,14 +48,7 @@ class RetryingMetaBackend(ForwardingMetaBackend):
 
     def around_listing(self, method: str, call: Callable[[], Iterator[T]]) -> Iterator[T]:
         """Make a call until its first row is there."""
-
-        def start() -> tuple[list[T], Iterator[T]]:
-            rows = call()
-            return list(itertools.islice(rows, 1)), rows
-
-        first, rest = self.around(method, start)
-        yield from first
-        yield from rest
+        yield from self.around(method, lambda: begun(call))
 
     def close(self) -> None:
         """Passed on: closing is not retried."""
