@@ -63,22 +63,17 @@ class Connection:
         except (bindings.rados().Error, bindings.rbd().Error) as error:
             raise self._cannot_open(name, number_of(error)) from error
 
-    def has_namespace(self) -> bool:
-        """Whether the namespace is there; the one without a name always is. Raises what the library raises."""
-        if not self.place.namespace:
-            return True
-        self.ioctx.set_namespace("")
-        try:
-            return bool(bindings.rbd().RBD().namespace_exists(self.ioctx, self.place.namespace))
-        finally:
-            self.ioctx.set_namespace(self.place.namespace)
-
     def lacking_namespace(self) -> str:
         """What to say if the namespace is not there; empty if it is. Raises what the library raises."""
         pool, namespace = self.place.pool, self.place.namespace
-        if self.has_namespace():
+        if not namespace:
             return ""
-        return f"there is no namespace {namespace} in pool {pool}; see `rbd namespace ls {pool}`"
+        self.ioctx.set_namespace("")
+        try:
+            there = bindings.rbd().RBD().namespace_exists(self.ioctx, namespace)
+        finally:
+            self.ioctx.set_namespace(namespace)
+        return "" if there else f"there is no namespace {namespace} in pool {pool}; see `rbd namespace ls {pool}`"
 
     @contextmanager
     def image(self, name: Name, image_id: str, *, writable: bool = False) -> Iterator[Any]:

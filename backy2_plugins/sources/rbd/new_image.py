@@ -79,11 +79,8 @@ class NewImage:
         return True
 
     def _what_is_missing(self, connection: Connection, place: Place) -> str:
-        if not connection.has_namespace():
-            return (
-                f"there is no namespace {place.namespace} in pool {place.pool}; see `rbd namespace ls {place.pool}`, or make "
-                f"it with `rbd namespace create {place.path}`"
-            )
+        if lacking := connection.lacking_namespace():
+            return f"{lacking}, or make it with `rbd namespace create {place.path}`"
         if self.data_pool is not None and not connection.cluster.pool_exists(self.data_pool):
             return f"there is no pool {self.data_pool}, which is new_image_data_pool in [source:rbd]; see `ceph osd pool ls`"
         return f"see `rbd pool stats {place.pool}`, and whether it was made ready with `rbd pool init`"
