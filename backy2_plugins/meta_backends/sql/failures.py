@@ -31,11 +31,13 @@ _MARIADB = {
 }
 _FORGOTTEN = "25P03"
 _FULL = "53300"
+_NO_TLS = "no TLS"
+"""No state of the server's: it has none for this, and 08P01 also comes in the middle of a conversation."""
 _POSTGRESQL = {
     "3D000": "does not exist on that server; check the URL, or make it",
     "28P01": "refuses this user or its password, or wants TLS; check the URL",
     _FULL: "takes no more connections; let it take more (max_connections), or let fewer commands run at once",
-    "08P01": "cannot be connected to under TLS as the URL wants it; check sslmode and sslrootcert in it",
+    _NO_TLS: "cannot be connected to under TLS as the URL wants it; check sslmode and sslrootcert in it",
     "42501": "does not let this user do that; make the user the owner of the database, or of the schema in it",
     "3F000": "has no schema that this user may use; make it, or grant USAGE and CREATE on the one that search_path names",
     "25006": "is read-only, as a standby is; name the primary server in the URL",
@@ -46,7 +48,7 @@ _REFUSALS = (
     (r"password authentication failed|no pg_hba\.conf entry|role .* does not exist", "28P01"),
     (r"database .* does not exist", "3D000"),
     (r"too many (clients|connections)|connection slots|connection limit", _FULL),
-    (r"sslmode|certificate|SSL error|not support SSL", "08P01"),
+    (r"sslmode|certificate|SSL error|not support SSL", _NO_TLS),
 )
 """While it connects, PostgreSQL's driver gives the server's words alone; the state that stands for them."""
 _MISSING_STATES = ("42P01", "42703")
